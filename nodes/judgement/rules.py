@@ -1,0 +1,144 @@
+"""The baseline estimator: end-of-turn cues in words, word lists for the appraisals.
+
+The cues of an unfinished turn are those that listeners use: a conjunction, a preposition, an
+article or a filler at the end (Gravano and Hirschberg, "Turn-taking cues in task-oriented
+dialogue", 2011, name textual completion as the strongest single cue).
+"""
+
+import re
+
+from graph.state import Appraisal, Estimate
+from nodes.judgement.estimator import View
+from nodes.persona import Opinion
+from nodes.words import (
+    content_words,
+    is_backchannel,
+    is_question,
+    is_stop,
+    overlap,
+    words,
+)
+
+_GOES_ON = frozenset(
+    "and but or so because if when while that which who whose although though unless until"
+    " since to of in on at for with from by about into over under between through without"
+    " within the a an my your his her its our their this these those some any every each is"
+    " are was were am be been being has have had do does did will would can could should may"
+    " might must i he she we they very really quite just also not than as like"
+    " 和 但 因为 所以 如果 的"
+    " 在 是".split()
+)
+_HESITATES = frozenset("uh um er erm hmm 嗯 那个".split())
+_OPEN_ENDS = (("you", "know"), ("i", "mean"), ("kind", "of"), ("sort", "of"), ("and", "then"))
+_CLOSED_ENDS = frozenset(
+    "please thanks thank bye goodbye right ok okay yes no too either anyway though today"
+    " tomorrow yesterday it that's done all 吗 呢 吧 了 谢谢 再见".split()
+)
+_AFFRONTS = re.compile(
+    r"\b(you('re| are)?( such| really| just| so| nothing but)*( an?| the)?( \w+)? ?"
+    r"(idiot|stupid|dumb|moron|useless|worthless|pathetic|trash|garbage|loser|bitch|whore|slut|cunt"
+    r"|bastard|asshole|retard(ed)?|ugly|disgusting|scum|imbecile|clown|piece of (shit|crap|junk))"
+    r"|(fuck|screw) (you|off|yourself)|fuck u|shut (the fuck |the hell )?up|go to hell|i hate you"
+    r"|kiss my ass|suck my|eat shit|piss off|stupid (bot|machine|thing|robot|computer|ai)"
+    r"|dumb(ass| bot| machine)|(bitch|whore|slut|cunt|asshole|moron|idiot)s?$"
+    r"|(send|show) me (your )?nudes|have sex with (me|you)|you suck\b|i (will|'ll) (kill|hurt) you)"
+)
+_UNREASONABLE = re.compile(
+    r"\b(how (do|can|could|would|should|to)( i| you| we| one)?|tell me|teach me|show me|help me"
+    r"|give me|write( me)?|create|develop|make( me)?|explain|instructions|guide|tutorial|provide"
+    r"|steps)\b.*\b(bombs?|explosives?|meth(amphetamine)?|weapons? of|poison (someone|somebody|my"
+    r"|him|her|people|a person)|kill (someone|somebody|my|him|her|people|a person)|murder"
+    r"|malware|ransomware|virus that|phishing|hack into|steal|launder|counterfeit|forge|stalk"
+    r"|blackmail|bribe|traffick\w*|child porn\w*|identity theft|ddos|credit card numbers?"
+    r"|genocide|terroris\w+|suicide method|self-?harm|kidnap|torture|fake (ids?|passports?)"
+    r"|evade taxes|sell drugs|deepfake|defame|racist|hate speech|ignore your (rules|instructions))"
+)
+_AGREES = re.compile(
+    r"\b(i agree|you're right|you are right|so true|exactly|absolutely|i love|i like|i think so too"
+    r"|me too|same here|is (great|wonderful|the best|amazing)|couldn't agree more)\b"
+)
+_DISAGREES = re.compile(
+    r"\b(i disagree|you're wrong|you are wrong|that's (wrong|nonsense|not true)|i don't think so"
+    r"|nonsense|rubbish|i hate|i can't stand|is (terrible|awful|the worst|overrated|stupid)"
+    r"|no way|not true|overrated|don't agree)\b"
+)
+RAMBLING_WORDS = 60
+"""A turn of this length without a question starts to bore."""
+
+
+class RulesEstimator:
+    """Word cues only: no model, microseconds. The baseline that every other one must beat."""
+
+    async def estimate(self, view: View) -> Estimate:
+        """Probability of completion by the last words, appraisal by word lists."""
+        appraisal, certainty = appraise(view)
+        return Estimate(p_complete(view.text), appraisal, certainty, source="rules")
+
+
+def p_complete(text: str) -> float:
+    """Probability, 0..1, that a turn which reads so far like this is over."""
+    spoken = words(text)
+    if not spoken:
+        return 0.0
+    stripped = text.rstrip()
+    if stripped.endswith(("?", "？")):
+        return 0.95
+    if stripped.endswith(("...", "…", ",", "，", "-", "—", ":")):
+        return 0.15
+    if is_backchannel(text) or is_stop(text):
+        return 0.9
+    if spoken[-1] in _HESITATES or tuple(spoken[-2:]) in _OPEN_ENDS:
+        return 0.1
+    if spoken[-1] in _GOES_ON and not (spoken[-1] in _CLOSED_ENDS or stripped.endswith(".")):
+        return 0.1
+    if stripped.endswith((".", "!", "。", "！")):
+        return 0.9
+    if is_question(text):
+        return 0.75 if len(spoken) >= 4 else 0.6
+    if spoken[-1] in _CLOSED_ENDS:
+        return 0.8
+    return 0.35 if len(spoken) < 3 else 0.55
+
+
+def appraise(view: View) -> tuple[Appraisal, float]:
+    """What was said, with its probability: the first list that fits."""
+    text = " ".join(words(view.text))
+    if _AFFRONTS.search(text):
+        return "affront", 0.9
+    if _UNREASONABLE.search(text):
+        return "unreasonable", 0.85
+    opinion = _touched(view)
+    if opinion and _DISAGREES.search(text):
+        return "conflict", 0.75
+    if opinion and _AGREES.search(text):
+        return "agreement", 0.75
+    boredom = boring(view)
+    return ("boring", boredom) if boredom >= 0.5 else ("plain", 1 - boredom)
+
+
+def boring(view: View) -> float:
+    """How boring, 0..1: words repeated within the turn or from earlier ones, or no end of them."""
+    spoken = words(view.text)
+    if len(spoken) < 6 or is_question(view.text):
+        return 0.0
+    topic = content_words(view.text)
+    again = max((overlap(topic, content_words(turn)) for turn in view.said_before), default=0.0)
+    repeated = again if len(topic) >= 3 else 0.0
+    length = max(0.0, min(1.0, (len(spoken) - RAMBLING_WORDS / 2) / RAMBLING_WORDS))
+    return max(repeated * 0.9 if repeated >= 0.75 else 0.0, length, _loops(spoken))
+
+
+def _loops(spoken: list[str]) -> float:
+    """Share of three-word runs that a long turn says more than once."""
+    runs = [tuple(spoken[i : i + 3]) for i in range(len(spoken) - 2)]
+    return 2 * (1 - len(set(runs)) / len(runs)) if len(runs) >= 15 else 0.0
+
+
+def _touched(view: View) -> Opinion | None:
+    """The opinion that the turn, or what the agent said right before it, is about."""
+    before = " ".join(text for speaker, text in view.context[-1:] if speaker == "agent")
+    for text in (view.text, before):
+        for opinion in view.opinions:
+            if opinion.touched_by(text):
+                return opinion
+    return None

@@ -1,0 +1,228 @@
+"""One user's dialogue at run time: events in, one graph run after another, effects out.
+
+The session is the only writer of its state. Nodes ask for effects through the `Mind` handle; they
+are carried out once the run has succeeded, so a node that raises leaves nothing half done.
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+from langchain_core.runnables import RunnableConfig
+
+from graph.dialogue import Graph
+from graph.events import Due, Event, Left, UtteranceEnded, event_json
+from graph.mind import TextStream, Work
+from graph.state import Dialogue, DialogueState, Restriction, Utterance
+from server.clock import Clock, Timers
+from server.inbox import Inbox
+from server.work import Workshop
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 10.0
+"""How long writing to memory may go on when the user has left."""
+
+
+class Voice(Protocol):
+    """What speaks for a session; `audio_io.voice` with sound, `server.text_voice` without."""
+
+    def say(self, utterance: Utterance, text: TextStream) -> None:
+        """As `Mind.say`."""
+
+    def pause(self) -> None:
+        """As `Mind.pause`."""
+
+    def resume(self) -> None:
+        """As `Mind.resume`."""
+
+    def hush(self) -> None:
+        """As `Mind.hush`."""
+
+    async def run(self) -> None:
+        """Speaks what it is told to, until cancelled."""
+
+
+class Keeper(Protocol):
+    """Where a session's state outlives the process."""
+
+    def keep(self, session: str, before: DialogueState, after: DialogueState) -> None:
+        """Takes note of a state. Returns at once; the newest one wins."""
+
+    async def flush(self) -> None:
+        """Waits until all that was noted is written."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run: the event, and the state before and after it."""
+
+    event: Event
+    before: DialogueState
+    after: DialogueState
+
+
+VoiceOf = Callable[[Callable[[], float], Callable[[Event], None]], Voice]
+"""Makes the voice of a session from its clock and its inbox."""
+
+
+class Session:
+    """Runs the dialogue until `Left`. `post` is the only way in, `watch` the way to look on."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        voice: VoiceOf,
+        *,
+        state: DialogueState | None = None,
+        clock: Clock | None = None,
+        keeper: Keeper | None = None,
+        restrict: Callable[[Restriction], None] = lambda restriction: None,
+    ) -> None:
+        """`state`: of a session to go on with. `restrict` keeps a restriction for later ones."""
+        self.state: DialogueState = {**Dialogue().changes(), **(state or {})}
+        self.failures = 0
+        """Events whose run raised; the state before them stands."""
+        self._graph = graph
+        self._inbox = Inbox()
+        self._timers = Timers(clock or asyncio.get_running_loop(), self._wake_up)
+        self._workshop = Workshop(self.post)
+        self._voice = voice(self._timers.now, self.post)
+        self._keeper = keeper
+        self._restrict = restrict
+        self._watchers: list[Callable[[Step], None]] = []
+        self._troubled: list[Callable[[Event, Exception], None]] = []
+        self._settled = asyncio.Event()
+
+    def now(self) -> float:
+        """Seconds of the session's clock."""
+        return self._timers.now()
+
+    def post(self, event: Event) -> None:
+        """Adds an event to those that wait for their run."""
+        self._settled.clear()
+        self._inbox.put(event)
+
+    def watch(self, watcher: Callable[[Step], None]) -> None:
+        """Calls `watcher` after every run."""
+        self._watchers.append(watcher)
+
+    def on_trouble(self, handler: Callable[[Event, Exception], None]) -> None:
+        """Calls `handler` with every event whose run raised."""
+        self._troubled.append(handler)
+
+    async def settled(self) -> None:
+        """Waits until every event posted so far has had its run."""
+        await self._settled.wait()
+
+    @property
+    def coalesced(self) -> int:
+        """Partials that were never judged because a newer one came."""
+        return self._inbox.coalesced
+
+    @property
+    def pending_timers(self) -> frozenset[str]:
+        """What the mind has asked to be woken for."""
+        return self._timers.pending
+
+    @property
+    def mind_failures(self) -> int:
+        """Works (recall, writing, verdicts) that raised."""
+        return self._workshop.failures
+
+    async def run(self) -> None:
+        """Runs events one at a time until the user has left and what must be kept is kept."""
+        voice = asyncio.create_task(self._voice.run(), context=contextvars.Context())
+        try:
+            async with self._workshop:
+                while not isinstance(await self._next(), Left):
+                    pass
+                voice.cancel()
+                await self._workshop.finish(FINISH_SECONDS)
+                while len(self._inbox):
+                    await self._next()
+                await self._workshop.finish(FINISH_SECONDS)
+        finally:
+            self._timers.clear()
+            voice.cancel()
+            await asyncio.gather(voice, return_exceptions=True)
+        if self._keeper:
+            await self._keeper.flush()
+
+    async def _next(self) -> Event:
+        event = await self._inbox.get()
+        await self._step(event)
+        if not len(self._inbox):
+            self._settled.set()
+        return event
+
+    async def _step(self, event: Event) -> None:
+        before, mind = self.state, _RunMind(self)
+        given: DialogueState = {**before, "event": event_json(event)}
+        try:
+            after = await self._graph.ainvoke(given, _CONFIG, context=mind)
+        except Exception as error:
+            self.failures += 1
+            log.exception("%s failed; the dialogue stands as it was", event.type)
+            for handler in self._troubled:
+                handler(event, error)
+            return
+        self.state = cast(DialogueState, after)
+        if self._keeper and _worth_keeping(event, before, self.state):
+            self._keeper.keep(self.state.get("session", ""), before, self.state)
+        for effect in mind.effects:
+            effect()
+        for watcher in self._watchers:
+            watcher(Step(event, before, self.state))
+
+    def _wake_up(self, name: str) -> None:
+        self.post(Due(at=self.now(), name=name))  # type: ignore[arg-type]
+
+
+_CONFIG: RunnableConfig = {"run_name": "dialogue"}
+
+
+class _RunMind:
+    """The `Mind` of one run: notes effects, which the session carries out after it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.effects: list[Callable[[], None]] = []
+
+    def say(self, utterance: Utterance, text: TextStream) -> None:
+        self.effects.append(lambda: self._session._voice.say(utterance, text))
+
+    def pause(self) -> None:
+        self.effects.append(self._session._voice.pause)
+
+    def resume(self) -> None:
+        self.effects.append(self._session._voice.resume)
+
+    def hush(self) -> None:
+        self.effects.append(self._session._voice.hush)
+
+    def start(self, work: Work) -> None:
+        self.effects.append(lambda: self._session._workshop.start(work))
+
+    async def result(self, name: str, within: float) -> Event | None:
+        return await self._session._workshop.result(name, within)
+
+    def wake(self, name: Literal["endpoint", "resume", "give_way"], at: float | None) -> None:
+        self.effects.append(lambda: self._session._timers.set(name, at))
+
+    def restrict(self, restriction: Restriction) -> None:
+        self.effects.append(lambda: self._session._restrict(restriction))
+
+
+def _worth_keeping(event: Event, before: DialogueState, after: DialogueState) -> bool:
+    """Whether a turn closed, an utterance ended, or a restriction changed."""
+    return (
+        before.get("messages") is not after.get("messages")
+        or before.get("restriction") != after.get("restriction")
+        or before.get("remembered_upto") != after.get("remembered_upto")
+        or before.get("config") != after.get("config")
+        or isinstance(event, UtteranceEnded | Left)
+    )
