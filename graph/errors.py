@@ -12,7 +12,10 @@ class BadInput(CleanS2SError, ValueError):
     """
 
     def __init__(self, field: str, value: object, problem: str) -> None:
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except RecursionError:
+            shown = f"a {type(value).__name__} of too many levels"
         if len(shown) > 120:
             shown = shown[:117] + "..."
         super().__init__(f"{field}: {problem} (got {shown})")

@@ -4,11 +4,12 @@ An event's `type` is the snake case of its class; `at` is seconds of the session
 are JSON on the wire and in the graph's state: `parse_event` reads them, `state.dump` writes them.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from graph.errors import BadInput
 from graph.state import (
@@ -21,6 +22,9 @@ from graph.state import (
     dump,
     read,
 )
+
+Segment = Annotated[int, Field(ge=1)]
+"""The number of a stretch of speech; the ear counts them from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +64,11 @@ class Configured:
 
     def __post_init__(self) -> None:
         """Raises `BadInput` for a field that `Config` does not have, or a wrong value."""
-        Config().patched(self.patch)
+        config = Config().patched(self.patch)
+        try:
+            json.dumps(dump(config), ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise BadInput("patch", self.patch, f"cannot be kept as JSON: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +78,7 @@ class SpeechStarted:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     type: Literal["speech_started"] = "speech_started"
     at: float = 0.0
-    segment: int
+    segment: Segment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +88,10 @@ class Partial:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     type: Literal["partial"] = "partial"
     at: float = 0.0
-    segment: int = 1
+    segment: Segment = 1
     text: str
     """The words of this segment only."""
-    confirmed: int = 0
+    confirmed: Annotated[int, Field(ge=0)] = 0
     """Leading characters that will not be revised."""
     final: bool = False
 
@@ -95,7 +103,7 @@ class SpeechStopped:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     type: Literal["speech_stopped"] = "speech_stopped"
     at: float = 0.0
-    segment: int
+    segment: Segment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +162,7 @@ class HistoryEdited:
 
     def __post_init__(self) -> None:
         """Raises `BadInput` where the operation lacks what it needs."""
-        if self.op == "add" and not (self.message and "role" in self.message):
+        if self.op == "add" and not (self.message and {"role", "content"} <= self.message.keys()):
             raise BadInput(
                 "message", self.message, "op 'add' needs a message with role and content"
             )

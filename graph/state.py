@@ -8,9 +8,9 @@ session (a restriction, a fact) it is unix seconds and says so.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from graph.errors import BadInput
@@ -29,8 +29,12 @@ Action = Literal[
 
 Floor = Literal["open", "user", "agent"]
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-"""How values are read from outside: no unknown field, no NaN."""
+Share = Annotated[float, Field(ge=0, le=1)]
+"""0 to 1."""
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, str_min_length=0)
+"""How values are read from outside: no unknown field, no NaN, no half of a surrogate pair (which a
+length, of whatever number, makes pydantic look for)."""
 
 
 class ToolRequest(TypedDict):
@@ -137,10 +141,10 @@ class Estimate:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
-    p_complete: float
+    p_complete: Share
     """Probability that the turn is over, 0..1."""
     appraisal: Appraisal = "plain"
-    p_appraisal: float = 1.0
+    p_appraisal: Share = 1.0
     """Probability of that appraisal, 0..1."""
     source: str = ""
     suggests: Action | None = None
@@ -365,10 +369,11 @@ _KEYS = tuple(f.name for f in fields(Dialogue))
 _VALUES: dict[str, Any] = {
     "turn": Turn, "recollection": Recollection, "estimate": Estimate, "judgement": Judgement,
     "rapport": Rapport, "restriction": Restriction, "utterance": Utterance, "config": Config,
+    "floor": Floor,
 }  # fmt: skip
 _PLAIN: dict[str, Any] = {
     "user": str, "session": str, "started": float | int, "messages": list, "summary": str,
-    "floor": str, "remembered_upto": str, "stale": int,
+    "remembered_upto": str, "stale": int,
 }  # fmt: skip
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
@@ -392,4 +397,7 @@ def read(kind: type[Any], data: object, name: str) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join([name, *(str(part) for part in first["loc"])])
+        ours = first.get("ctx", {}).get("error")
+        if isinstance(ours, BadInput):
+            raise BadInput(f"{path}.{ours.field}", ours.value, ours.problem) from None
         raise BadInput(path, first["input"], first["msg"]) from None

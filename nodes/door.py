@@ -37,7 +37,7 @@ def door(node: Node) -> Callable[..., Awaitable[DialogueState]]:
         dialogue = _introduced(before, config)
         event = parse_event(_stamped(state.get("event"), dialogue))
         after = await dry.settle(await node(dialogue, event, dry))
-        return after.changes(before)
+        return after.changes(before if before.session else None)
 
     return enter
 

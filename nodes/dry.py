@@ -63,7 +63,11 @@ class DryMind:
                 dialogue, UtteranceEnded(utterance=utterance.id, heard="", reason="cut")
             )
         for work in self._work.values():
-            event = await work.run()
+            try:
+                event = await work.run()
+            except CleanS2SError as error:
+                log.warning("%s failed: %s", work.name, error)
+                continue
             if event is not None:
                 dialogue = fold(dialogue, event)
         if self._said:

@@ -1,24 +1,27 @@
 """Keeps the state of sessions over a restart, beside the dialogue and never in its way.
 
-One task writes: the newest state of a session wins, older ones are skipped. What a turn adds to the
-history is also put down at once in a journal, so that a process killed between the closing of a
-turn and its checkpoint loses nothing.
+One task writes: the newest state of a session wins, older ones are skipped. Each is also put down
+at once in a journal, so that a process killed between the closing of a turn and its checkpoint
+loses nothing.
 """
 
 import asyncio
 import contextlib
+import contextvars
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from graph.dialogue import Graph
 from graph.errors import Unavailable
+from graph.services import Services
 from graph.state import DialogueState
-from nodes import history
 from server.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -35,36 +38,36 @@ class Checkpoints:
         self._graph, self._saver, self._journal, self._keep = graph, saver, journal, keep
         self._waiting: dict[str, tuple[DialogueState, int]] = {}
         self._work = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._written: dict[str, asyncio.Event] = {}
         self.failures = 0
         """Writes that failed; the state is written again with the next change."""
 
     def keep(self, session: str, before: DialogueState, after: DialogueState) -> None:
-        """Notes a state to be written, and its new messages in the journal at once."""
-        old = {message["id"] for message in before.get("messages", [])[-4:]}
-        fresh = [m for m in after.get("messages", [])[-4:] if m["id"] not in old]
-        self._journal.note(session, fresh)
+        """Notes a state to be written, and in the journal at once."""
+        self._journal.note(session, before, after)
         self._waiting[session] = after, self._journal.notes(session)
-        self._idle.clear()
+        self._written.setdefault(session, asyncio.Event())
         self._work.set()
 
     async def flush(self) -> None:
-        """Waits until nothing is left to write."""
-        await self._idle.wait()
+        """Waits until all that has been noted is written, or could not be. Needs `run`."""
+        for written in list(self._written.values()):
+            await written.wait()
 
     async def latest(self, session: str) -> DialogueState | None:
-        """The newest state of a session, with what only the journal has; None if there is none."""
-        snapshot = await self._graph.aget_state(_thread(session))
-        journalled = self._journal.read(session)
-        if not snapshot.values and not journalled:
-            return None
-        state: DialogueState = {**snapshot.values}  # type: ignore[typeddict-item]
-        messages = state.get("messages", [])
-        for message in journalled:
-            messages = history.put(messages, message)
-        state["messages"] = messages
-        return state
+        """The newest state of a session, from its checkpoint and journal; None if it has none.
+
+        Raises `Unavailable` where the checkpoint cannot be read.
+        """
+        try:
+            snapshot = await self._graph.aget_state(_thread(session))
+        except Exception as error:  # SQLite's, or the decoder's: it has several
+            raise Unavailable(
+                f"session {session!r} cannot go on: its checkpoint is damaged ({error})."
+                " Begin a new session, or restore checkpoints.sqlite from a backup."
+            ) from error
+        state = self._journal.replay(session, cast(DialogueState, snapshot.values))
+        return state or None
 
     async def run(self) -> None:
         """Writes what waits, until cancelled; then what still waits."""
@@ -73,25 +76,29 @@ class Checkpoints:
                 await self._work.wait()
                 self._work.clear()
                 await self._drain()
-        except asyncio.CancelledError:
+        finally:
             await self._drain()
-            raise
 
     async def _drain(self) -> None:
         while self._waiting:
-            session, (state, notes) = next(iter(self._waiting.items()))
-            del self._waiting[session]
+            session = next(iter(self._waiting))
+            noted = self._waiting.pop(session)
             try:
-                await self._write(session, state)
-                self._journal.forget(session, notes)
-            except Exception:
-                self.failures += 1
-                log.exception("no checkpoint of session %s was written", session)
-        self._idle.set()
+                await self._write(session, *noted)
+            except asyncio.CancelledError:
+                self._waiting.setdefault(session, noted)
+                raise
+            if session not in self._waiting:
+                self._written.pop(session).set()
 
-    async def _write(self, session: str, state: DialogueState) -> None:
-        await self._graph.aupdate_state(_thread(session), state, as_node=LAST_NODE)
-        await self._prune(session)
+    async def _write(self, session: str, state: DialogueState, notes: int) -> None:
+        try:
+            await self._graph.aupdate_state(_thread(session), state, as_node=LAST_NODE)
+            await self._prune(session)
+            self._journal.forget(session, notes)
+        except Exception:
+            self.failures += 1
+            log.exception("no checkpoint of session %s was written", session)
 
     async def _prune(self, session: str) -> None:
         """The saver itself never deletes, so we do."""
@@ -117,7 +124,7 @@ async def open_saver(folder: Path) -> AsyncIterator[AsyncSqliteSaver]:
         manager = AsyncSqliteSaver.from_conn_string(str(file))
         saver = await manager.__aenter__()
     except Exception as error:
-        raise _unwritable(folder, error) from error
+        raise _unusable(file, error) from error
     try:
         await saver.setup()
         # in a server that is killed the last writes may be lost at a power cut, never the file
@@ -127,16 +134,49 @@ async def open_saver(folder: Path) -> AsyncIterator[AsyncSqliteSaver]:
     except Exception as error:
         with contextlib.suppress(Exception):
             await manager.__aexit__(None, None, None)
-        raise _unwritable(folder, error) from error
+        raise _unusable(file, error) from error
     try:
         yield saver
     finally:
         await manager.__aexit__(None, None, None)
 
 
-def _unwritable(folder: Path, error: Exception) -> Unavailable:
+@asynccontextmanager
+async def open_checkpoints(services: Services) -> AsyncIterator[Checkpoints | None]:
+    """The checkpoints of a process with their writer running; None, said once, if there are none.
+
+    A data folder that cannot be written costs the sessions their afterlife, not their life.
+    """
+    folder = services.settings.data_dir
+    if not services.settings.checkpoints:
+        yield None
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            saver = await stack.enter_async_context(open_saver(folder))
+            journal = await asyncio.to_thread(Journal, folder / "journal")
+        except (Unavailable, OSError) as error:
+            log.warning("%s", error)
+            yield None
+            return
+        keep = services.settings.keep_checkpoints
+        checkpoints = Checkpoints(services.graph(saver), saver, journal, keep)
+        writer = asyncio.create_task(checkpoints.run(), context=contextvars.Context())
+        try:
+            yield checkpoints
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+
+def _unusable(file: Path, error: Exception) -> Unavailable:
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return Unavailable(
+            f"the checkpoint file {file} is damaged ({error}): sessions will not survive a restart."
+            " Move it away, and a new one is made."
+        )
     return Unavailable(
-        f"the data folder {folder} cannot be written ({error}): sessions will not survive a"
+        f"the data folder {file.parent} cannot be written ({error}): sessions will not survive a"
         " restart. Make it writable, or set CLEANS2S_DATA_DIR to a folder that is."
     )
 

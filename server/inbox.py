@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from graph.events import Event, Partial
+from graph.events import Due, Event, Partial
 
 
 class Inbox:
@@ -29,6 +29,11 @@ class Inbox:
         else:
             self._events.append(event)
         self._filled.set()
+
+    def drop_due(self, name: str) -> None:
+        """Takes back a `Due` that waits: its timer was set anew, or taken back, after it fired."""
+        for event in [e for e in self._events if isinstance(e, Due) and e.name == name]:
+            self._events.remove(event)
 
     async def get(self) -> Event:
         """The oldest event, once there is one."""

@@ -1,22 +1,23 @@
-"""A few lines a session: messages that no checkpoint holds yet.
+"""A few lines a session: states that no checkpoint holds yet.
 
 One append, handed to the operating system before the agent says a word; it outlives a killed
-process. A checkpoint that holds the messages empties it.
+process. A line holds the whole state but for the history, of which it holds what is new and the
+order. A checkpoint that holds the same empties the journal.
 """
 
 import json
 import logging
-from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, cast
 
-from graph.state import Message
+from graph.state import DialogueState, Message
 
 log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Messages on their way to a checkpoint, one small file a session."""
+    """States on their way to a checkpoint, one small file a session."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is made if it is missing; raises `OSError` where it cannot be."""
@@ -24,14 +25,12 @@ class Journal:
         self._folder = folder
         self._notes: dict[str, int] = {}
 
-    def note(self, session: str, messages: Sequence[Message]) -> None:
-        """Appends messages; some microseconds."""
-        if not messages:
-            return
-        lines = "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in messages)
+    def note(self, session: str, before: DialogueState, after: DialogueState) -> None:
+        """Appends what leads from one state to the next; a tenth of a millisecond."""
+        line = json.dumps(_change(before, after))
         try:
-            with self._file(session).open("a", encoding="utf-8") as file:
-                file.write(lines)
+            with self._file(session).open("a", encoding="ascii") as file:
+                file.write(f"\n{line}\n")  # a line that was cut off before does not spoil this one
         except OSError as error:
             log.error("journal of session %s: %s", session, error)
             return
@@ -47,19 +46,34 @@ class Journal:
             self._file(session).unlink(missing_ok=True)
             self._notes.pop(session, None)
 
-    def read(self, session: str) -> list[Message]:
-        """What was noted and not forgotten; a last line that was cut off is left out."""
+    def replay(self, session: str, state: DialogueState) -> DialogueState:
+        """The newest state, from a checkpoint's; a line that was cut off is left out."""
         file = self._file(session)
         if not file.exists():
-            return []
-        messages: list[Message] = []
-        for line in file.read_text(encoding="utf-8").splitlines():
+            return state
+        for line in file.read_text(encoding="ascii", errors="replace").split("\n"):
             try:
-                messages.append(json.loads(line))
-            except json.JSONDecodeError:
-                log.warning("journal of session %s: a cut line is left out", session)
-        return messages
+                state = _changed(state, json.loads(line)) if line else state
+            except (ValueError, KeyError, TypeError):
+                log.warning("journal of session %s: a broken line is left out", session)
+        return state
 
     def _file(self, session: str) -> Path:
         """A file name that no session id can lead out of the folder."""
         return self._folder / (sha256(session.encode()).hexdigest()[:32] + ".jsonl")
+
+
+def _change(before: DialogueState, after: DialogueState) -> dict[str, Any]:
+    known = {id(message) for message in before.get("messages", [])}
+    messages = after.get("messages", [])
+    return {
+        "state": {k: v for k, v in after.items() if k not in ("messages", "event")},
+        "new": [message for message in messages if id(message) not in known],
+        "order": [message["id"] for message in messages],
+    }
+
+
+def _changed(state: DialogueState, change: dict[str, Any]) -> DialogueState:
+    known: dict[str, Message] = {m["id"]: m for m in [*state.get("messages", []), *change["new"]]}
+    messages = [known[item] for item in change["order"] if item in known]
+    return cast(DialogueState, {**change["state"], "messages": messages})

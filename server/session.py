@@ -96,6 +96,7 @@ class Session:
         self._watchers: list[Callable[[Step], None]] = []
         self._troubled: list[Callable[[Event, Exception], None]] = []
         self._settled = asyncio.Event()
+        self._settled.set()
 
     def now(self) -> float:
         """Seconds of the session's clock."""
@@ -136,21 +137,26 @@ class Session:
     async def run(self) -> None:
         """Runs events one at a time until the user has left and what must be kept is kept."""
         voice = asyncio.create_task(self._voice.run(), context=contextvars.Context())
+        voice.add_done_callback(_log_failure)
         try:
             async with self._workshop:
                 while not isinstance(await self._next(), Left):
                     pass
-                voice.cancel()
-                await self._workshop.finish(FINISH_SECONDS)
-                while len(self._inbox):
-                    await self._next()
-                await self._workshop.finish(FINISH_SECONDS)
+                await _stopped(voice)
+                await self._wind_up(self.now() + FINISH_SECONDS)
         finally:
             self._timers.clear()
-            voice.cancel()
-            await asyncio.gather(voice, return_exceptions=True)
+            await _stopped(voice)
         if self._keeper:
             await self._keeper.flush()
+
+    async def _wind_up(self, until: float) -> None:
+        """Folds what the voice and the work that is to be kept have brought since the user left."""
+        self._timers.clear()
+        await self._workshop.finish(until - self.now())
+        while len(self._inbox):
+            await self._next()
+            await self._workshop.finish(until - self.now())
 
     async def _next(self) -> Event:
         event = await self._inbox.get()
@@ -168,15 +174,24 @@ class Session:
             self.failures += 1
             log.exception("%s failed; the dialogue stands as it was", event.type)
             for handler in self._troubled:
-                handler(event, error)
+                _guarded(event, handler, event, error)
             return
         self.state = cast(DialogueState, after)
         if self._keeper and _worth_keeping(event, before, self.state):
-            self._keeper.keep(self.state.get("session", ""), before, self.state)
+            _guarded(event, self._keep, before)
         for effect in mind.effects:
-            effect()
+            _guarded(event, effect)
+        step = Step(event, before, self.state)
         for watcher in self._watchers:
-            watcher(Step(event, before, self.state))
+            _guarded(event, watcher, step)
+
+    def _keep(self, before: DialogueState) -> None:
+        if self._keeper:
+            self._keeper.keep(self.state.get("session", ""), before, self.state)
+
+    def _wake(self, name: str, at: float | None) -> None:
+        self._inbox.drop_due(name)
+        self._timers.set(name, at)
 
     def _wake_up(self, name: str) -> None:
         self.post(Due(at=self.now(), name=name))  # type: ignore[arg-type]
@@ -211,10 +226,28 @@ class _RunMind:
         return await self._session._workshop.result(name, within)
 
     def wake(self, name: Literal["endpoint", "resume", "give_way"], at: float | None) -> None:
-        self.effects.append(lambda: self._session._timers.set(name, at))
+        self.effects.append(lambda: self._session._wake(name, at))
 
     def restrict(self, restriction: Restriction) -> None:
         self.effects.append(lambda: self._session._restrict(restriction))
+
+
+def _guarded(event: Event, call: Callable[..., None], *given: object) -> None:
+    """What others do with a run's outcome cannot end the session."""
+    try:
+        call(*given)
+    except Exception:
+        log.exception("%s had its run, but what follows from it failed", event.type)
+
+
+def _log_failure(voice: asyncio.Task[None]) -> None:
+    if not voice.cancelled() and (error := voice.exception()):
+        log.error("the voice has failed; the session goes on without it", exc_info=error)
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _worth_keeping(event: Event, before: DialogueState, after: DialogueState) -> bool:

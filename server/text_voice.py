@@ -5,8 +5,9 @@ heard is what had been put out when it ended.
 """
 
 import asyncio
+import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Literal
 
@@ -40,21 +41,24 @@ class TextVoice:
         self._pace = words_per_second
         self._asked = asyncio.Event()
         self._next: tuple[Utterance, TextStream] | None = None
-        self._held: tuple[Utterance, TextStream] | None = None
+        self._held: tuple[str, _Ahead] | None = None
+        self._group: asyncio.TaskGroup | None = None
         self._current: asyncio.Task[None] | None = None
         self._playing = asyncio.Event()
         self._playing.set()
 
     def say(self, utterance: Utterance, text: TextStream) -> None:
-        """Keeps a held utterance, and says any other in place of what is being said."""
-        if utterance.status == "held":
-            self._held = utterance, text
-            return
+        """Composes a held utterance, and says any other in place of what is being said."""
         held, self._held = self._held, None
+        if held and held[0] == utterance.id:
+            text = held[1].stream
+        elif held:
+            held[1].drop()
+        if utterance.status == "held":
+            self._held = utterance.id, _Ahead(text, self._group)
+            return
         self._drop_next()
-        self._next = (
-            (utterance, held[1]) if held and held[0].id == utterance.id else (utterance, text)
-        )
+        self._next = utterance, text
         self._stop()
         self._playing.set()
         self._asked.set()
@@ -69,26 +73,38 @@ class TextVoice:
 
     def hush(self) -> None:
         """Ends what is being said, and forgets what is held."""
-        self._held = None
+        if self._held:
+            self._held[1].drop()
+            self._held = None
         self._drop_next()
         self._stop()
         self._playing.set()
 
     async def run(self) -> None:
-        """Says what it is asked to, until cancelled."""
+        """Says what it is asked to, until cancelled; then what it was saying has been cut."""
         try:
-            while True:
-                await self._asked.wait()
-                self._asked.clear()
-                if self._next:
-                    (utterance, text), self._next = self._next, None
-                    self._current = asyncio.create_task(self._utter(utterance, text))
-                    await asyncio.wait({self._current})
-                    if self._current.cancelled():  # before its first step
-                        self._post_cut(utterance)
-                    self._current = None
+            async with asyncio.TaskGroup() as self._group:
+                while True:
+                    await self._asked.wait()
+                    self._asked.clear()
+                    if self._next:
+                        said, self._next = self._next, None
+                        self._current = self._begun(self._group, *said)
+                        await asyncio.wait({self._current})
         finally:
-            self._stop()
+            self._group = self._current = None
+            self._drop_next()
+
+    def _begun(
+        self, group: asyncio.TaskGroup, utterance: Utterance, text: TextStream
+    ) -> asyncio.Task[None]:
+        def ended(task: asyncio.Task[None]) -> None:
+            if task.cancelled():  # before its first step
+                self._post_cut(utterance)
+
+        task = group.create_task(self._utter(utterance, text))
+        task.add_done_callback(ended)
+        return task
 
     def _drop_next(self) -> None:
         if self._next:
@@ -105,20 +121,23 @@ class TextVoice:
     async def _utter(self, utterance: Utterance, text: TextStream) -> None:
         heard, calls, reason = "", [], "finished"  # type: str, list[ToolRequest], Reason
         try:
-            async with aclosing(text()) as pieces:  # type: ignore[type-var]
-                async for piece in pieces:
-                    if isinstance(piece, str):
-                        for part in self._parts(piece):
-                            heard = await self._put(utterance, heard, part)
-                    else:
-                        calls.append(piece)
+            try:
+                async with aclosing(text()) as pieces:  # type: ignore[type-var]
+                    async for piece in pieces:
+                        if isinstance(piece, str):
+                            for part in self._parts(piece):
+                                heard = await self._put(utterance, heard, part)
+                        else:
+                            calls.append(piece)
+            except Exception as error:
+                _report(utterance, error)
+                reason = "failed"
+                for part in self._parts("" if heard else self._trouble()):
+                    heard = await self._put(utterance, heard, part)
         except asyncio.CancelledError:
             reason = "cut"
-        except CleanS2SError as error:
-            log.warning("utterance %s failed: %s", utterance.id, error)
-            reason = "failed"
-            if not heard and (line := self._trouble()):
-                heard = await self._put(utterance, heard, line)
+        except Exception:
+            log.exception("nor can the line for trouble be said")
         if reason == "finished" and calls:
             self._report_calls(utterance, calls)
             reason = "tool"
@@ -143,7 +162,7 @@ class TextVoice:
     def _parts(self, piece: str) -> list[str]:
         """Words where there is a pace to keep, else the whole piece."""
         if self._pace is None:
-            return [piece]
+            return [piece] if piece else []
         return [word for word in _words_with_spaces(piece) if word]
 
     async def _put(self, utterance: Utterance, heard: str, part: str) -> str:
@@ -156,6 +175,55 @@ class TextVoice:
             await asyncio.sleep(len(part.split()) / self._pace)
             await self._playing.wait()
         return heard + part
+
+
+class _Ahead:
+    """A text stream that is read before anybody asks for it."""
+
+    def __init__(self, text: TextStream, group: asyncio.TaskGroup | None) -> None:
+        """Reads in a task of `group`; without one, when it is asked for."""
+        self._text = text
+        self._pieces: asyncio.Queue[str | ToolRequest | Exception | None] = asyncio.Queue()
+        # a context of its own, or what the text traces belongs to the run that asked for it
+        self._task = (
+            group.create_task(self._read(), context=contextvars.Context()) if group else None
+        )
+
+    async def stream(self) -> AsyncGenerator[str | ToolRequest]:
+        """What has been read, then what comes."""
+        if self._task is None:
+            async with aclosing(self._text()) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    yield piece
+            return
+        try:
+            while (read := await self._pieces.get()) is not None:
+                if isinstance(read, Exception):
+                    raise read
+                yield read
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Stops reading."""
+        if self._task:
+            self._task.cancel()
+
+    async def _read(self) -> None:
+        try:
+            async with aclosing(self._text()) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    self._pieces.put_nowait(piece)
+            self._pieces.put_nowait(None)
+        except Exception as error:
+            self._pieces.put_nowait(error)
+
+
+def _report(utterance: Utterance, error: Exception) -> None:
+    foreseen = isinstance(error, CleanS2SError)
+    log.warning(
+        "utterance %s failed: %s", utterance.id, error, exc_info=None if foreseen else error
+    )
 
 
 def _words_with_spaces(text: str) -> list[str]:

@@ -18,6 +18,7 @@ class Workshop:
     def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
         self._running: dict[str, tuple[Work, asyncio.Task[Event | None]]] = {}
+        self._done: dict[str, Event] = {}
         self._group = asyncio.TaskGroup()
         self.failures = 0
         """Works that raised."""
@@ -38,14 +39,19 @@ class Workshop:
                 return
             self._running.pop(work.name)[1].cancel()
         # a fresh context: else a trace would hang this under a run that has ended
-        task = self._group.create_task(self._run(work), context=contextvars.Context())
+        task = self._group.create_task(
+            self._run(work), name=work.name, context=contextvars.Context()
+        )
         self._running[work.name] = (work, task)
         task.add_done_callback(lambda done: self._forget(work.name, done))
 
     async def result(self, name: str, within: float) -> Event | None:
-        """What running work of this name gives, if it does so in time; it goes on if not."""
+        """What running work of this name gives, if it does so in time; it goes on if not.
+
+        Where none is running: what the last one gave.
+        """
         if name not in self._running:
-            return None
+            return self._done.get(name)
         task = self._running[name][1]
         done, _ = await asyncio.wait({task}, timeout=within)
         return task.result() if done and not task.cancelled() else None
@@ -57,9 +63,9 @@ class Workshop:
                 task.cancel()
         kept = [task for work, task in self._running.values() if work.keep]
         if kept:
-            _, late = await asyncio.wait(kept, timeout=within)
+            _, late = await asyncio.wait(kept, timeout=max(0.0, within))
             for task in late:
-                log.error("work %s was given up after %g s", task.get_name(), within)
+                log.error("%s was given up: the session is over", task.get_name())
                 task.cancel()
 
     async def _run(self, work: Work) -> Event | None:
@@ -74,6 +80,7 @@ class Workshop:
             log.exception("%s failed", work.name)
             return None
         if event is not None:
+            self._done[work.name] = event
             self._post(event)
         return event
 

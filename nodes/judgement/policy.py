@@ -228,7 +228,8 @@ def _interruption(estimate: Estimate, now: Situation, limits: Thresholds) -> Jud
         return None
     if now.since_interruption is not None and now.since_interruption < limits.cool_down:
         return None
-    eager = now.temper.cuts_in + 0.4 * (1 - now.rapport.patience)
+    patience = min(now.temper.patience, now.rapport.patience)
+    eager = now.temper.cuts_in + 0.4 * (1 - patience)
     if estimate.appraisal == "affront":
         if eager >= 0.5 and now.words >= limits.affront_words:
             return _judged("interrupt", estimate.p_appraisal, "I won't listen to insults", estimate)
