@@ -143,8 +143,7 @@ class Playback:
         if now - paused_at >= SHORT_PAUSE and (start := self._word_start(at)) < at:
             at = start
             self._head.rewind(start)
-        if self._sounded:
-            self._head.go(now)
+        self._head.go(now)
         self._output.resume(self._number, at // MS)
         self._pump()
 

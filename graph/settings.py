@@ -46,6 +46,67 @@ class MemorySettings(BaseModel, extra="forbid"):
     """Facts recalled for a turn."""
 
 
+class AsrSettings(BaseModel, extra="forbid"):
+    """How speech is recognised."""
+
+    engine: str = "auto"
+    """auto (whisper if its model is here or can be loaded, else pocketsphinx), whisper,
+    pocketsphinx, openai, replay, client, or one that a package adds."""
+    model: str = ""
+    """whisper: a size (tiny, base, small, ...), a folder or a Hugging Face id; openai: its name."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int = Field(default=0, ge=0)
+    """whisper: CPU threads of one decode; 0: as many as cores, at most 4."""
+    processes: int = Field(default=0, ge=0)
+    """pocketsphinx: decoders at most, 130 MB each; 0: one for each core."""
+    base_url: str = ""
+    """openai: the server, as in http://127.0.0.1:8000/v1; empty: api.openai.com."""
+    api_key: SecretStr = SecretStr("")
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    """openai: a transcription that takes longer has failed."""
+    interval_seconds: float = Field(default=0.5, gt=0)
+    """whisper, openai: new audio between two decodes of a segment."""
+    download_seconds: float = Field(default=5.0, gt=0)
+    """whisper: how long to wait for the model hub to answer."""
+    replay: Path | None = None
+    """replay: a recording with its word times, or a folder of them."""
+
+
+class TtsSettings(BaseModel, extra="forbid"):
+    """How the agent's text becomes sound."""
+
+    engine: str = "auto"
+    """auto (openai where a server or a model is set, else espeak), espeak, openai, tone, or one
+    that a package adds."""
+    model: str = ""
+    base_url: str = ""
+    """openai: the server, as in http://127.0.0.1:8880/v1; empty: api.openai.com."""
+    api_key: SecretStr = SecretStr("")
+    rate: int = Field(default=24_000, ge=8_000, le=192_000)
+    """Hz of the raw PCM that a server sends where it does not say so."""
+    first_audio_seconds: float = Field(default=3.0, gt=0)
+    """How long the engine may take for its first audio, and from each piece to the next."""
+    lead_seconds: float = Field(default=0.2, ge=0.02, le=5)
+    """Audio that a client holds and has not played yet."""
+
+    @property
+    def key(self) -> str:
+        """The key to send."""
+        return self.api_key.get_secret_value() or os.environ.get("OPENAI_API_KEY", "")
+
+
+class ServerSettings(BaseModel, extra="forbid"):
+    """Where the server listens, and whom it lets in."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65_535)
+    api_keys: list[SecretStr] = []
+    """Whoever has none of them is refused; none set: anybody may come."""
+    origins: list[str] = []
+    """Web pages that may connect besides the server's own, as in https://example.org; "*": all."""
+    max_sessions: int = Field(default=256, ge=1)
+
+
 class Settings(BaseSettings):
     """All settings of a process."""
 
@@ -62,6 +123,9 @@ class Settings(BaseSettings):
     judge: Literal["rules"] = "rules"
     llm: LLMSettings = LLMSettings()
     memory: MemorySettings = MemorySettings()
+    asr: AsrSettings = AsrSettings()
+    tts: TtsSettings = TtsSettings()
+    server: ServerSettings = ServerSettings()
     checkpoints: bool = True
     """Keep sessions over a restart."""
     keep_checkpoints: int = Field(default=5, ge=1)

@@ -87,9 +87,11 @@ class Turn:
     owned: dict[int, int] = field(default_factory=dict)
     """Words at the head of a segment that an earlier turn has taken."""
     before: dict[int, int] = field(default_factory=dict)
-    """The segments of the turn before, with the words of each that are taken."""
+    """The newest segments of earlier turns, with the words of each that are taken."""
     typed: str = ""
     """What was written, not said; it stands behind the segments."""
+    newest: int = 0
+    """The newest segment that has begun in this turn."""
     opened_at: float = 0.0
     words_at: float = 0.0
     """When the words last changed."""
@@ -99,6 +101,8 @@ class Turn:
     """The recogniser has not given its last word for the newest segment."""
     complete: bool = False
     """The client says that the turn is over (typed, committed): nothing to guess."""
+    asked: bool = False
+    """The client wants an answer to it (`Respond`)."""
     closed: bool = False
 
     @property

@@ -100,7 +100,7 @@ class Journal:
         return str(found[0][0]) if found else ""
 
     def fold(self, user: str, previous: str, summary: str, entries: Sequence[Entry]) -> None:
-        """Replaces the summary by one that covers `entries` too, unless it is not `previous` now."""
+        """Replaces `previous` by a summary that covers `entries` too, unless another was faster."""
         with self._db.writing():
             if self.summary(user) != previous:
                 return

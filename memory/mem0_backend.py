@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 CANDIDATES = 25
 """Facts nearest in meaning that are ranked for a query. All would find 1 % more (LoCoMo)."""
 SHARDS = 64
-"""Collections that the users are spread over: embedded Qdrant filters by going through all points."""
+"""Collections that the users are spread over: embedded Qdrant goes through all points of one."""
 
 INSTRUCTIONS = """\
 Remember only what the user tells: about themselves, the people and things around them, what they \

@@ -1,7 +1,7 @@
 """What the words of a turn carry: their terms, whether they are worth keeping, where to cut them.
 
 Made for speech as a recogniser writes it: often lower case, often without punctuation, English or
-Chinese. Chinese has no spaces, so its terms are pairs of neighbouring characters.
+Chinese. Chinese has no spaces, so its terms are characters, and pairs of neighbouring ones.
 """
 
 import re
@@ -29,6 +29,11 @@ STOP = frozenset(
     what's who's won't wouldn't you'd you'll you're you've""".split()
 )
 """Words that say nothing about the topic."""
+CJK_STOP = frozenset(
+    "的了是在我你您他她它们这那有不没吗呢吧啊呀哦嗯和跟与就都也很还又再被把对从到给让向为以于"
+    "之而且但或因所如果个么什怎哪谁几多少会能可要想去来说看着过得地只才更最太真好一"
+)
+"""Characters that say nothing about the topic."""
 
 BACKCHANNELS = frozenset(
     """ah aha alright anyway bye cool er erm fine goodbye great ha hello hey hi hm hmm huh mhm mm
@@ -59,11 +64,12 @@ def is_filler(text: str, *, answers_count: bool = False) -> bool:
 
 @lru_cache(maxsize=16384)
 def terms(text: str) -> tuple[str, ...]:
-    """The content words in order: lower case, without endings; Chinese as pairs of characters."""
+    """The content words: lower case, without endings; Chinese as characters and pairs of them."""
     found: list[str] = []
     for word in WORD.findall(_plain(text)):
         if _is_cjk(word):
-            found += [word[at : at + 2] for at in range(len(word) - 1)] or [word]
+            found += [char for char in word if char not in CJK_STOP]
+            found += [a + b for a, b in pairwise(word) if not CJK_STOP.intersection((a, b))]
         elif word not in STOP:
             found.append(_stem(word))
     return tuple(found)

@@ -11,7 +11,7 @@ from graph.mind import Mind, TextStream
 from graph.settings import LLMSettings
 from graph.state import Dialogue, Recollection, ToolRequest, Utterance, join_words
 from nodes.lines import OwnLines
-from nodes.llm import stream_reply
+from nodes.llm import close, stream_reply
 from nodes.meaning import Embedder
 from nodes.persona import Persona
 from nodes.prompt import prompt
@@ -50,6 +50,11 @@ class Composer:
         """Makes the persona's own lines ready, where they are used, before somebody waits."""
         if self._model is None:
             await self._lines.warm(self._personas.get(name))
+
+    async def aclose(self) -> None:
+        """Closes the connections to the model."""
+        if self._model is not None:
+            await close(self._model)
 
     def compose(self, utterance: Utterance, dialogue: Dialogue, mind: Mind) -> TextStream:
         """The utterance's text as a stream, which begins its work when it is called.

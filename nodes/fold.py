@@ -52,9 +52,7 @@ def fold(dialogue: Dialogue, event: Event) -> Dialogue:
         case TextTyped():
             return turns.typed(dialogue, event)
         case Respond() | Committed():
-            turn = dialogue.open_turn
-            done = turn and replace(turn, complete=True, silent_since=turn.silent_since or event.at)
-            return replace(dialogue, turn=done) if done else dialogue
+            return _completed(dialogue, event)
         case HistoryEdited():
             return replace(dialogue, messages=history.edited(dialogue.messages, event))
         case UtteranceStarted():
@@ -103,17 +101,34 @@ def _joined(dialogue: Dialogue, event: Joined) -> Dialogue:
         interrupted_at=_shifted(dialogue.rapport.interrupted_at, shift),
     )
     utterance = dialogue.utterance
-    dialogue = turns.close_turn(dialogue, event.at - shift if event.resumed else event.at)
+    same = event.resumed and event.user == dialogue.user
+    dialogue = turns.close_turn(dialogue, event.at - shift)
+    turn = dialogue.turn
     return replace(
         dialogue,
         user=event.user,
         session=event.session,
         started=event.started,
+        # the ear counts segments from 1 again
+        turn=turn and replace(turn, segments={}, owned={}, before={}, closed=True),
         rapport=rapport,
-        restriction=event.restriction,
+        restriction=event.restriction or (dialogue.restriction if same else None),
         floor="open",
         utterance=utterance and replace(utterance, status="ended"),
     )
+
+
+def _completed(dialogue: Dialogue, event: Respond | Committed) -> Dialogue:
+    turn = dialogue.open_turn
+    if turn is None:
+        return dialogue
+    turn = replace(
+        turn,
+        complete=True,
+        asked=turn.asked or isinstance(event, Respond),
+        silent_since=event.at if turn.silent_since is None else turn.silent_since,
+    )
+    return replace(dialogue, turn=turn)
 
 
 def _shifted(moment: float | None, shift: float) -> float | None:
@@ -142,7 +157,7 @@ def _utterance_ended(dialogue: Dialogue, event: UtteranceEnded) -> Dialogue:
             "at": dialogue.started + event.at,
             "behaviour": utterance.behaviour,
         }
-        messages = history.put(messages, said)
+        messages = history.put(messages, said, behind=utterance.turn)
     speaking = turn is not None and (turn.silent_since is None or bool(turn.text))
     return replace(
         dialogue,
@@ -156,7 +171,8 @@ def _tool_called(dialogue: Dialogue, event: ToolCalled) -> Dialogue:
     utterance = dialogue.utterance
     if utterance is None or utterance.id != event.utterance:
         return turns.stale(dialogue)
-    messages = history.with_call(dialogue.messages, event, dialogue.started + event.at)
+    at = dialogue.started + event.at
+    messages = history.with_call(dialogue.messages, event, at, behind=utterance.turn)
     return replace(dialogue, messages=messages)
 
 

@@ -1,5 +1,7 @@
 """The history as a list of messages: every function returns a new list, none changes one."""
 
+import re
+
 from graph.errors import BadInput
 from graph.events import HistoryEdited, ToolCalled, ToolReturned
 from graph.state import Message, ToolRequest
@@ -11,6 +13,8 @@ BATCH_TURNS = 10
 HARD_LIMIT_TURNS = 2 * WINDOW_TURNS
 """Turns kept while the summariser is behind; the oldest fall out beyond."""
 
+_OURS = re.compile(r"[tu]\d+")
+
 
 def find(messages: list[Message], item: str) -> int | None:
     """The position of a message, looked for from the end; None if it is not there."""
@@ -20,11 +24,16 @@ def find(messages: list[Message], item: str) -> int | None:
     return None
 
 
-def put(messages: list[Message], message: Message) -> list[Message]:
-    """With a message at the end, or in place of the one of its id (calls are kept)."""
+def put(messages: list[Message], message: Message, behind: str = "") -> list[Message]:
+    """With a message in place of the one of its id (calls are kept), else at the end.
+
+    Behind a user's message, if named and there: what was said meanwhile follows the answer.
+    """
     index = find(messages, message["id"])
     if index is None:
-        return _bounded([*messages, message])
+        answered = find(messages, behind) if behind else None
+        at = len(messages) if answered is None else _next_user(messages, answered)
+        return _bounded([*messages[:at], message, *messages[at:]])
     merged: Message = {**messages[index], **message}
     return [*messages[:index], merged, *messages[index + 1 :]]
 
@@ -57,6 +66,8 @@ def edited(messages: list[Message], edit: HistoryEdited) -> list[Message]:
 def _added(messages: list[Message], edit: HistoryEdited) -> list[Message]:
     if find(messages, edit.item) is not None:
         raise BadInput("item", edit.item, "is in the history already")
+    if _OURS.fullmatch(edit.item):
+        raise BadInput("item", edit.item, "ids such as t1 and u1 are the dialogue's own")
     at = len(messages)
     if edit.after is not None:
         behind_it = find(messages, edit.after)
@@ -67,8 +78,10 @@ def _added(messages: list[Message], edit: HistoryEdited) -> list[Message]:
     return _bounded([*messages[:at], message, *messages[at:]])
 
 
-def with_call(messages: list[Message], call: ToolCalled, at: float) -> list[Message]:
-    """With a tool call in the message of its utterance."""
+def with_call(
+    messages: list[Message], call: ToolCalled, at: float, behind: str = ""
+) -> list[Message]:
+    """With a tool call in the message of its utterance, which `put` enters if it is not there."""
     index = find(messages, call.utterance)
     before = messages[index] if index is not None else None
     request: ToolRequest = {"id": call.call, "name": call.name, "arguments": call.arguments}
@@ -79,7 +92,7 @@ def with_call(messages: list[Message], call: ToolCalled, at: float) -> list[Mess
         "at": at,
         "tool_calls": [*(before.get("tool_calls", []) if before else []), request],
     }
-    return put(messages, message)
+    return put(messages, message, behind)
 
 
 def with_output(messages: list[Message], output: ToolReturned, at: float) -> list[Message] | None:
@@ -116,6 +129,14 @@ def overflow(messages: list[Message]) -> str | None:
         return None
     first_kept = turns[len(turns) - WINDOW_TURNS + BATCH_TURNS]
     return messages[first_kept - 1]["id"]
+
+
+def _next_user(messages: list[Message], index: int) -> int:
+    """The position of the first message of the user behind `index`."""
+    index += 1
+    while index < len(messages) and messages[index]["role"] != "user":
+        index += 1
+    return index
 
 
 def _bounded(messages: list[Message]) -> list[Message]:

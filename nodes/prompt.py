@@ -130,8 +130,6 @@ def _answered(messages: Sequence[Message], utterance: Utterance) -> str | None:
 
 def _note(utterance: Utterance, recollection: Recollection) -> str:
     parts = [utterance.guidance.strip()]
-    if utterance.behaviour == "interrupt":
-        parts.append("You are cutting in: they are in the middle of their sentence.")
     if utterance.opening:
         parts.append(
             f'You have just said: "{utterance.opening.strip()}" Go on in the same breath, '

@@ -11,6 +11,9 @@ from graph.state import Dialogue, Floor, Message, Turn
 from nodes import history
 from nodes.words import drop_words, words
 
+KEPT_SEGMENTS = 4
+"""Segments of earlier turns whose late words still find a turn."""
+
 
 def close_turn(dialogue: Dialogue, at: float) -> Dialogue:
     """Ends the open turn and enters it in the history; nothing happens to one without words."""
@@ -34,10 +37,16 @@ def stale(dialogue: Dialogue) -> Dialogue:
 
 def speech_started(dialogue: Dialogue, event: SpeechStarted) -> Dialogue:
     """A voice sounds: it belongs to the open turn, or opens one."""
-    turn = dialogue.open_turn
-    if turn is None:
-        turn = _next_turn(dialogue.turn, event.at)
-    turn = replace(turn, silent_since=None, awaits_final=True)
+    turn = dialogue.open_turn or _next_turn(dialogue.turn, event.at)
+    turn = replace(
+        turn,
+        newest=max(turn.newest, event.segment),
+        opened_at=turn.opened_at if turn.text else event.at,
+        silent_since=None,
+        awaits_final=True,
+        complete=False,
+        asked=False,
+    )
     utterance = dialogue.utterance
     if utterance and utterance.status == "speaking" and utterance.behaviour != "interrupt":
         utterance = replace(utterance, status="paused")  # the ear's reflex has done it already
@@ -48,13 +57,20 @@ def speech_started(dialogue: Dialogue, event: SpeechStarted) -> Dialogue:
 def speech_stopped(dialogue: Dialogue, event: SpeechStopped) -> Dialogue:
     """The silence counts from the moment the voice stopped."""
     turn = dialogue.open_turn
-    if turn is None:
+    if turn is None or event.segment < turn.newest:
         return dialogue
-    return replace(dialogue, turn=replace(turn, silent_since=event.at))
+    wordless = not turn.text and not dialogue.agent_speaks
+    return replace(
+        dialogue,
+        turn=replace(turn, silent_since=event.at),
+        floor="open" if wordless else dialogue.floor,
+    )
 
 
 def typed(dialogue: Dialogue, event: TextTyped) -> Dialogue:
     """What is typed completes the open turn, or is one."""
+    if not event.text.strip():
+        return dialogue
     turn = dialogue.open_turn or _next_turn(dialogue.turn, event.at)
     turn = replace(
         turn,
@@ -69,16 +85,16 @@ def typed(dialogue: Dialogue, event: TextTyped) -> Dialogue:
 
 def partial(dialogue: Dialogue, event: Partial) -> Dialogue:
     """Gives the words of a segment to the turn that they belong to."""
-    turn = dialogue.turn
-    if turn is None or (turn.closed and event.segment > max(turn.segments, default=0)):
-        return _with_words(dialogue, _next_turn(turn, event.at), event)
-    known = max([*turn.segments, *turn.before], default=0)
-    if not turn.closed and (event.segment in turn.segments or event.segment > known):
+    last, number = dialogue.turn, event.segment
+    turn = dialogue.open_turn or _next_turn(last, event.at)
+    if last is None or number > max([*last.segments, *last.before], default=0):
         return _with_words(dialogue, turn, event)
-    if not turn.closed and event.segment in turn.before:
-        return _late_words(dialogue, turn, turn.before[event.segment], event)
-    if turn.closed and event.segment in turn.segments:
-        return _after_close(dialogue, turn, event)
+    if number in turn.segments:
+        return _with_words(dialogue, turn, event)
+    if number in last.segments:
+        return _after_close(dialogue, last, event)
+    if number in last.before:
+        return _late_words(dialogue, turn, last.before[number], event)
     return stale(dialogue)
 
 
@@ -88,13 +104,25 @@ def _after_close(dialogue: Dialogue, turn: Turn, event: Partial) -> Dialogue:
     taken = turn.owned.get(number, 0) + len(words(turn.segments[number]))
     if words(drop_words(event.text, turn.owned.get(number, 0))) == words(turn.segments[number]):
         return dialogue
-    utterance = dialogue.utterance
-    answered = utterance is not None and utterance.turn == turn.id
-    if answered and utterance and (utterance.sounded or utterance.behaviour == "interrupt"):
+    if _answer_has_begun(dialogue, turn):
         return _late_words(dialogue, _next_turn(turn, event.at), taken, event)
     messages = history.without(dialogue.messages, turn.id)
-    reopened = replace(turn, closed=False, complete=bool(turn.typed))
+    reopened = replace(
+        turn,
+        closed=False,
+        complete=bool(turn.typed),
+        silent_since=turn.silent_since if event.final else None,
+    )
     return _with_words(replace(dialogue, messages=messages), reopened, event)
+
+
+def _answer_has_begun(dialogue: Dialogue, turn: Turn) -> bool:
+    """Whether anything of it has been heard, or asked of a tool, that cannot be taken back."""
+    answer = dialogue.utterance
+    if answer and answer.turn == turn.id and (answer.sounded or answer.behaviour == "interrupt"):
+        return True
+    since = history.behind(dialogue.messages, turn.id) or []
+    return any(message["role"] == "assistant" for message in since)
 
 
 def _late_words(dialogue: Dialogue, turn: Turn, taken: int, event: Partial) -> Dialogue:
@@ -108,28 +136,39 @@ def _late_words(dialogue: Dialogue, turn: Turn, taken: int, event: Partial) -> D
 def _with_words(dialogue: Dialogue, turn: Turn, event: Partial) -> Dialogue:
     number = event.segment
     text = drop_words(event.text, turn.owned.get(number, 0))
-    fresh = number not in turn.segments
     changed = turn.segments.get(number, "") != text
-    silent_since = None if fresh and not turn.segments else turn.silent_since
-    if event.final and silent_since is None:
-        silent_since = event.at
+    if number >= turn.newest:
+        turn = _with_voice(turn, event)
     turn = replace(
         turn,
         segments=turn.segments | {number: text},
         words_at=event.at if changed else turn.words_at,
-        silent_since=silent_since,
-        awaits_final=not event.final,
     )
     return replace(dialogue, turn=turn, floor=_floor(dialogue, turn))
 
 
+def _with_voice(turn: Turn, event: Partial) -> Turn:
+    """What the words of the newest segment tell of the voice, where nobody else tells it."""
+    begins = event.segment > turn.newest
+    silent_since = None if begins else turn.silent_since
+    if event.final and silent_since is None:
+        silent_since = event.at
+    return replace(
+        turn,
+        newest=event.segment,
+        opened_at=event.at if begins and not turn.text else turn.opened_at,
+        silent_since=silent_since,
+        awaits_final=not event.final,
+    )
+
+
 def _next_turn(last: Turn | None, at: float) -> Turn:
-    number = int(last.id[1:]) + 1 if last else 1
-    taken: dict[int, int] = {}
-    if last:
-        for segment, text in last.segments.items():
-            taken[segment] = last.owned.get(segment, 0) + len(words(text))
-    return Turn(id=f"t{number}", opened_at=at, words_at=at, before=taken)
+    if last is None:
+        return Turn(id="t1", opened_at=at, words_at=at)
+    own = {n: last.owned.get(n, 0) + len(words(text)) for n, text in last.segments.items()}
+    taken = last.before | own
+    before = {segment: taken[segment] for segment in sorted(taken)[-KEPT_SEGMENTS:]}
+    return Turn(id=f"t{int(last.id[1:]) + 1}", opened_at=at, words_at=at, before=before)
 
 
 def _floor(dialogue: Dialogue, turn: Turn) -> Floor:

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from graph.state import is_cjk
 
-_TOKEN = re.compile(r"[\u2e80-\u9fff]|[^\W_]+(?:['’\-][^\W_]+)*")
+_LETTERS = r"[^\W_\u2e80-\u9fff]+"
+_TOKEN = re.compile(rf"(?=\w)[\u2e80-\u9fff]|{_LETTERS}(?:['’\-]{_LETTERS})*")
 
 BACKCHANNELS = frozenset(
     "mhm mm mmm hm hmm uh-huh uhhuh huh mm-hmm mmhmm yeah yep yes yup right ok okay sure true"
@@ -43,6 +44,8 @@ _COURTESIES = re.compile(
     r"|对不起|抱歉|谢谢"
 )
 
+_BETWEEN = " \t\n,.;:!?…—–)，。；：！？、）」』"
+
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case without punctuation; a CJK character is a word."""
@@ -59,7 +62,7 @@ def drop_words(text: str, count: int) -> str:
     if count <= 0:
         return text.strip()
     ends = [match.end() for match in _TOKEN.finditer(text)]
-    return text[ends[count - 1] :].lstrip(" ,.;:!?…") if count < len(ends) else ""
+    return text[ends[count - 1] :].lstrip(_BETWEEN) if count < len(ends) else ""
 
 
 def words_behind(earlier: str, later: str) -> int | None:

@@ -14,7 +14,7 @@ class AudioClock:
     """Maps seconds of sound received to seconds of the session.
 
     Sound is late by whatever the way takes, so the smallest lateness of the last seconds is
-    nearest to the truth; after a gap it is learnt anew. All moments are seconds of the session's clock.
+    nearest to the truth; after a gap it is learnt anew. Moments are seconds of the session's clock.
     """
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -30,29 +31,41 @@ LAST_NODE = "speak"
 """Checkpoints are written as if this node had ended a run: nothing is left to be done."""
 
 
+@dataclass(frozen=True)
+class _Noted:
+    """A state to be written."""
+
+    state: DialogueState
+    notes: int
+    """Where the journal stood when it was noted."""
+    written: asyncio.Event
+    """It, or a newer one in its place, is written or could not be."""
+
+
 class Checkpoints:
     """The one writer of checkpoints in a process."""
 
     def __init__(self, graph: Graph, saver: AsyncSqliteSaver, journal: Journal, keep: int) -> None:
         """`graph` is compiled with `saver`; `keep` checkpoints of a session stay."""
         self._graph, self._saver, self._journal, self._keep = graph, saver, journal, keep
-        self._waiting: dict[str, tuple[DialogueState, int]] = {}
+        self._waiting: dict[str, _Noted] = {}
+        self._writing: _Noted | None = None
         self._work = asyncio.Event()
-        self._written: dict[str, asyncio.Event] = {}
         self.failures = 0
         """Writes that failed; the state is written again with the next change."""
 
     def keep(self, session: str, before: DialogueState, after: DialogueState) -> None:
         """Notes a state to be written, and in the journal at once."""
         self._journal.note(session, before, after)
-        self._waiting[session] = after, self._journal.notes(session)
-        self._written.setdefault(session, asyncio.Event())
+        older = self._waiting.get(session)
+        written = older.written if older else asyncio.Event()
+        self._waiting[session] = _Noted(after, self._journal.notes(session), written)
         self._work.set()
 
     async def flush(self) -> None:
         """Waits until all that has been noted is written, or could not be. Needs `run`."""
-        for written in list(self._written.values()):
-            await written.wait()
+        for noted in [*self._waiting.values(), *([self._writing] if self._writing else [])]:
+            await noted.written.wait()
 
     async def latest(self, session: str) -> DialogueState | None:
         """The newest state of a session, from its checkpoint and journal; None if it has none.
@@ -82,20 +95,23 @@ class Checkpoints:
     async def _drain(self) -> None:
         while self._waiting:
             session = next(iter(self._waiting))
-            noted = self._waiting.pop(session)
+            noted = self._writing = self._waiting.pop(session)
             try:
-                await self._write(session, *noted)
+                await self._write(session, noted)
             except asyncio.CancelledError:
-                self._waiting.setdefault(session, noted)
+                newest = self._waiting.setdefault(session, noted)
+                if newest is not noted:
+                    noted.written.set()
                 raise
-            if session not in self._waiting:
-                self._written.pop(session).set()
+            finally:
+                self._writing = None
+            noted.written.set()
 
-    async def _write(self, session: str, state: DialogueState, notes: int) -> None:
+    async def _write(self, session: str, noted: _Noted) -> None:
         try:
-            await self._graph.aupdate_state(_thread(session), state, as_node=LAST_NODE)
+            await self._graph.aupdate_state(_thread(session), noted.state, as_node=LAST_NODE)
             await self._prune(session)
-            self._journal.forget(session, notes)
+            self._journal.forget(session, noted.notes)
         except Exception:
             self.failures += 1
             log.exception("no checkpoint of session %s was written", session)

@@ -11,7 +11,7 @@ from server.access import COOKIE, User
 from server.hub import Hub
 from server.live import Live
 from server.outbox import Outbox
-from server.protocol.client_messages import Bye, Hello
+from server.protocol.client_messages import Bye, FromClient, Hello
 from server.protocol.native import offered_version, parse_client
 from server.protocol.wire import VERSION
 from server.refusal import Closing, Refused, refused
@@ -81,16 +81,16 @@ class Connection:
             self._over.set()
 
     async def _serve_to_the_end(self, tasks: asyncio.TaskGroup) -> None:
-        closing = await self._outcome(tasks)
-        if self._live:
-            self._live.leave()
-        if closing is None:
+        try:
+            closing = await self._outcome(tasks)
+        finally:
+            if self._live:
+                self._live.leave()
+        self._closing = closing or Closing()
+        if closing:
+            self._outbox.close(closing, CLOSE_SECONDS)
+        else:
             self._outbox.abandon()
-            return
-        self._outbox.close(closing)
-        late = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._outbox.abandon)
-        await self._outbox.done()
-        late.cancel()
 
     async def _outcome(self, tasks: asyncio.TaskGroup) -> Closing | None:
         """Serves; returns how to close, None where nobody is left to be told."""
@@ -98,6 +98,8 @@ class Connection:
             async with self._scope:
                 return await self._serve(tasks)
         except TimeoutError:
+            if not self._scope.expired():
+                raise
             if self._outbox.full:
                 log.warning("a client of %s does not read: closed", self._id or "no session")
                 return None
@@ -158,6 +160,7 @@ class Connection:
             self._live = Live(hub, self, self._outbox, hello, self._id, state, restriction)
         except Unavailable as error:
             raise Refused("unavailable", f"rate: {error}", "rate") from error
+        self._live.join()
         tasks.create_task(self._live.run())
 
     async def _receive(self) -> str | bytes:
@@ -187,5 +190,8 @@ class Connection:
             log.debug("nobody is left to be told: %s", gone)
 
 
-def _parsed(content: str) -> object:
-    raise NotImplementedError
+def _parsed(content: str) -> FromClient:
+    try:
+        return parse_client(content)
+    except BadInput as error:
+        raise refused("bad_message", error) from None

@@ -28,9 +28,7 @@ class Hearing:
         self._now = now
         self._emit = emit
         self._clock = AudioClock()
-        self._ear = Ear(
-            engine, rate=rate, emit=self._heard, on_onset=on_onset, language=language
-        )
+        self._ear = Ear(engine, rate=rate, emit=self._heard, on_onset=on_onset, language=language)
 
     async def feed(self, pcm: bytes) -> None:
         """Hears a piece. Sound that comes faster than speech keeps its sender waiting.

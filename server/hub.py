@@ -11,7 +11,7 @@ from typing import Protocol
 from audio_io.asr.protocol import AsrEngine
 from audio_io.clips import Clips
 from graph.dialogue import Graph
-from graph.errors import CleanS2SError
+from graph.errors import BadInput, CleanS2SError
 from graph.services import Services
 from graph.state import Config, DialogueState, Restriction
 from server.access import Access, User, load_secret
@@ -108,6 +108,8 @@ class Hub:
             raise Refused(
                 "busy", f"the server talks to {len(self.sessions)} users: try again", close=1013
             )
+        if state:
+            state = self._with_known_persona(state)
         session = wanted if wanted and state else uuid.uuid4().hex
         self.sessions[session] = live
         return session, state
@@ -130,6 +132,15 @@ class Hub:
             if wanted not in self.sessions:  # else somebody came in the meantime
                 return state if state and state.get("user") == user.id else None
 
+    def _with_known_persona(self, state: DialogueState) -> DialogueState:
+        config = state.get("config", {})
+        try:
+            self.services.personas.get(config.get("persona", ""))
+        except BadInput as error:
+            log.warning("a session goes on with the default persona: %s", error)
+            return {**state, "config": {**config, "persona": ""}}
+        return state
+
     def restrict(self, user: User, restriction: Restriction, by: OpenSession) -> None:
         """Shuts a user out: in later sessions, and in those that are open elsewhere."""
         self.restrictions.set(user.id, restriction)
@@ -144,6 +155,10 @@ class Hub:
             return config.voice, config.language
         persona = self.services.personas.get(config.persona)
         return persona.voice(self.engines.clips.engine.name), config.language
+
+    def warm_default(self) -> None:
+        """The same for those who come and ask for nobody in particular."""
+        self.warm(Config())
 
     def warm(self, config: Config) -> None:
         """Makes a persona's lines ready in the background: their meaning, and their sound."""

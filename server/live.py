@@ -21,7 +21,6 @@ from graph.events import (
     ToolReturned,
 )
 from graph.state import Config, Dialogue, DialogueState, Restriction
-from server.access import User
 from server.client_speech import ClientSpeech, words
 from server.hearing import Hearing
 from server.hub import Hub, OpenSession
@@ -36,7 +35,10 @@ from server.wire_output import WireOutput, written_voice
 
 
 class Live:
-    """One client's session with its ear and voice. `run` it, then `take` messages and `hear`."""
+    """One client's session with its ear and voice.
+
+    In this order: `join`, then `run` beside `take` and `hear`, then `leave`.
+    """
 
     def __init__(
         self,
@@ -73,9 +75,9 @@ class Live:
         """The dialogue."""
         return self._session.state
 
-    async def run(self) -> None:
-        """Greets the client and runs the session until the user has left."""
-        self._greet()
+    def join(self) -> None:
+        """Welcomes the client."""
+        self._welcome()
         self._session.post(
             Joined(
                 user=self._user.id,
@@ -87,6 +89,9 @@ class Live:
         )
         if self._hello.name and not self._resumed:
             self._post_config({"instructions": ""})
+
+    async def run(self) -> None:
+        """Runs the session until the user has left and what must be kept is kept."""
         await self._session.run()
 
     def leave(self) -> None:
@@ -135,9 +140,7 @@ class Live:
             case given.Bye():
                 pass
 
-    def _make_voice(
-        self, now: Callable[[], float], post: Callable[[Event], None]
-    ) -> SessionVoice:
+    def _make_voice(self, now: Callable[[], float], post: Callable[[Event], None]) -> SessionVoice:
         self._output = WireOutput(self._outbox, now)
         clips, options = self._hub.engines.clips, self._hub.options
         self._voice: SessionVoice
@@ -177,17 +180,15 @@ class Live:
 
     @property
     def _own_speech(self) -> ClientSpeech:
-        if self._speech is None:
-            why = "hello said recognition 'server'" if not self._hears_for_client else "it has rate"
-            raise Refused("bad_state", f"the server tells where speech starts and stops: {why}")
-        return self._speech
-
-    @property
-    def _hears_for_client(self) -> bool:
-        return self._hearing is not None and self._hello.recognition == "client"
+        """Where the client alone knows when speech starts and stops."""
+        if self._speech:
+            return self._speech
+        if self._hello.recognition == "server":
+            raise Refused("bad_state", "hello said recognition 'server': the words come from there")
+        raise Refused("bad_state", "the server hears when speech starts and stops (rate is set)")
 
     def _take_words(self, message: given.Partial) -> None:
-        if not self._hears_for_client:
+        if self._hello.recognition == "server" or self._hearing is None:
             self._own_speech.partial(message)
         elif not self._segment - 1 <= message.segment <= self._segment:
             raise BadInput("segment", message.segment, f"the newest is {self._segment}")
@@ -222,7 +223,7 @@ class Live:
                     )
                 )
 
-    def _greet(self) -> None:
+    def _welcome(self) -> None:
         personas = self._hub.services.personas
         dialogue = Dialogue.load(self.state)
         self._outbox.send(
@@ -252,7 +253,7 @@ class Live:
 
     def _configure(self, message: given.Configure) -> None:
         try:
-            self._hub.services.personas.get(message.persona or "")
+            self._hub.services.personas.get(message.persona or "")  # there is one of that name
         except BadInput as error:
             raise refused("bad_config", error) from error
         self._post_config(message.patch)

@@ -40,6 +40,9 @@ class Outbox:
         self._filled = asyncio.Event()
         self._closing: Closing | None = None
         self._task: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None
+        self.full = False
+        """More had to wait than may."""
 
     @property
     def waiting_bytes(self) -> int:
@@ -60,12 +63,16 @@ class Outbox:
         self._items = deque(kept)
         self._bytes = sum(len(content) for _, content in kept)
 
-    def close(self, closing: Closing) -> None:
-        """Ends it: with what waits, the error if there is one, and the close frame."""
+    def close(self, closing: Closing, within: float) -> None:
+        """Ends it: with what waits, the error if there is one, and the close frame.
+
+        A client that has not taken that `within` so many seconds is abandoned.
+        """
         if self._closing is None:
             if closing.error:
                 self.send(closing.error)
             self._closing = closing
+            self._late = asyncio.get_running_loop().call_later(within, self.abandon)
             self._filled.set()
 
     def abandon(self) -> None:
@@ -92,6 +99,10 @@ class Outbox:
                 raise
         except Exception as error:  # each server has its own for a client that is gone
             log.debug("the client is gone: %s", error)
+        finally:
+            self._closing = self._closing or Closing()
+            if self._late:
+                self._late.cancel()
 
     async def _send_all(self) -> None:
         while self._items:
@@ -106,6 +117,7 @@ class Outbox:
         if self._closing:
             return
         if self._bytes + len(content) > self._limit:
+            self.full = True
             self._closing = Closing()
             self._on_full()
             return

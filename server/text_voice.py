@@ -55,7 +55,9 @@ class TextVoice:
         elif held:
             held[1].drop()
         if utterance.status == "held":
-            self._held = utterance.id, _Ahead(text, self._group)
+            self._held = utterance.id, _Ahead(text)
+            if self._group:
+                self._held[1].start(self._group)
             return
         self._drop_next()
         self._next = utterance, text
@@ -84,6 +86,8 @@ class TextVoice:
         """Says what it is asked to, until cancelled; then what it was saying has been cut."""
         try:
             async with asyncio.TaskGroup() as self._group:
+                if self._held:
+                    self._held[1].start(self._group)
                 while True:
                     await self._asked.wait()
                     self._asked.clear()
@@ -180,17 +184,18 @@ class TextVoice:
 class _Ahead:
     """A text stream that is read before anybody asks for it."""
 
-    def __init__(self, text: TextStream, group: asyncio.TaskGroup | None) -> None:
-        """Reads in a task of `group`; without one, when it is asked for."""
+    def __init__(self, text: TextStream) -> None:
         self._text = text
         self._pieces: asyncio.Queue[str | ToolRequest | Exception | None] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Begins to read."""
         # a context of its own, or what the text traces belongs to the run that asked for it
-        self._task = (
-            group.create_task(self._read(), context=contextvars.Context()) if group else None
-        )
+        self._task = group.create_task(self._read(), context=contextvars.Context())
 
     async def stream(self) -> AsyncGenerator[str | ToolRequest]:
-        """What has been read, then what comes."""
+        """What has been read, then what comes; all of it, where reading was never begun."""
         if self._task is None:
             async with aclosing(self._text()) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:

@@ -159,6 +159,7 @@ def llm_server(script: Script) -> Iterator[LLMServer]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: LLMServer
 
     def do_POST(self) -> None:

@@ -20,7 +20,9 @@ def build(options: AsrOptions) -> AsrEngine:
     except Unavailable as error:
         engine = pocketsphinx.build(replace(options, engine="pocketsphinx"))
         log.warning(
-            "speech recognition: %s. It understands little; better: %s", engine.describe(), error
+            "speech recognition: %s. It understands little; whisper would do better, but %s",
+            engine.describe(),
+            error,
         )
     else:
         log.info("speech recognition: %s", engine.describe())

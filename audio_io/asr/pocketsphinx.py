@@ -15,7 +15,7 @@ from audio_io.pcm import EAR_RATE, Samples
 log = logging.getLogger(__name__)
 
 _STEP = EAR_RATE // 10
-_BACKLOG = 5 * EAR_RATE
+_BACKLOG = 10 * EAR_RATE
 """Samples of a segment that may wait for a decoder; beyond, the oldest are lost."""
 
 

@@ -68,10 +68,14 @@ def _download(repo: str, answer_seconds: float) -> Path:
     _ask(hub, repo, answer_seconds, how)
     log.warning("downloading the whisper model %s from %s, once", repo, hub)
     try:
-        return Path(snapshot_download(repo, allow_patterns=_FILES, etag_timeout=answer_seconds))
-    except (OSError, ValueError, RuntimeError) as error:
+        return Path(
+            snapshot_download(
+                repo, allow_patterns=_FILES, endpoint=hub, etag_timeout=answer_seconds
+            )
+        )
+    except Exception as error:  # the client's errors have no base of their own
         raise Unavailable(
-            f"the whisper model {repo} cannot be downloaded: {error}; {how}"
+            f"the whisper model {repo} cannot be downloaded from {hub}: {error}; {how}"
         ) from error
 
 

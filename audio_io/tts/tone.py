@@ -13,7 +13,7 @@ import numpy as np
 from audio_io.heard import words_of
 from audio_io.tts.protocol import RATE, Audio, TtsOptions, Word
 
-LETTER_SECONDS = 0.055
+LETTER_SECONDS = 0.0553
 GAP_SECONDS = 0.03
 """Silence between two words."""
 

@@ -58,6 +58,9 @@ class Thresholds:
     hold_above: float = 0.4
     """Probability of completion from which an answer is prepared in silence."""
 
+_A_TICK = 1e-6
+"""A timer may fire this early, by rounding."""
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -79,6 +82,8 @@ class Situation:
     agent: AgentState = "quiet"
     cancelled: bool = False
     """The client told the agent to stop."""
+    amended: bool = False
+    """The words that the agent is answering have changed since."""
     due: Literal["endpoint", "resume", "give_way"] | None = None
     backchannel: bool = False
     bare_backchannel: bool = False
@@ -105,12 +110,8 @@ def decide(
     """What a person would do now; None where the event leaves nothing to choose."""
     if situation.agent != "quiet":
         return _while_speaking(estimate, situation, limits)
-    if situation.tool_output and not situation.words:
-        return _judged("reply", 1.0, "the tool has answered", estimate)
-    if situation.asked and not situation.words and not situation.blocked:
-        return _judged("reply", 1.0, "the client asked for an answer", estimate)
     if not situation.words:
-        return None
+        return _without_words(estimate, situation, limits)
     if situation.blocked:
         return _while_blocked(estimate, situation)
     if situation.manual and not situation.asked:
@@ -138,6 +139,7 @@ def rapport_after(
     """The rapport once a turn has closed: patience falls by what was said, comes back with time."""
     if rapport.turn == turn:
         return rapport
+    courteous = courteous and appraisal != "affront"
     minutes = max(0.0, at - rapport.updated_at) / 60
     patience = min(temper.patience, rapport.patience + minutes * temper.recovery_per_minute)
     cost = {"affront": 0.35, "unreasonable": 0.15, "boring": 0.1, "conflict": 0.05}
@@ -171,12 +173,30 @@ def _judged(
     )
 
 
+def _without_words(estimate: Estimate, now: Situation, limits: Thresholds) -> Judgement | None:
+    """The user says nothing: speak only where something else asks for it."""
+    if now.blocked:
+        return None
+    if now.tool_output and not now.manual:
+        return _judged("reply", 1.0, "the tool has answered", estimate)
+    if not now.asked:
+        return None
+    patience = limits.answer_after + limits.late_words
+    if now.awaits_final and now.silence is not None and now.silence + _A_TICK < patience:
+        reason = "the client asked for an answer: I wait for your last words"
+        return _judged("keep_listening", 0.9, reason, estimate, delay=patience - now.silence)
+    return _judged("reply", 1.0, "the client asked for an answer", estimate)
+
+
 def _while_speaking(estimate: Estimate, now: Situation, limits: Thresholds) -> Judgement | None:
     """The agent has the floor, or is on its way to it: yield, or go on."""
     if now.cancelled:
         return _judged("yield_floor", 1.0, "the client told me to stop", estimate)
+    if now.amended:
+        return _judged("yield_floor", 1.0, "you said more than I am answering", estimate)
     if now.agent == "interrupting":
-        if now.complete or (now.due == "give_way" and now.silence is None and now.words):
+        talks_on = now.words and now.silence is None and not now.backchannel
+        if now.complete or (now.due == "give_way" and talks_on):
             return _judged("yield_floor", 0.9, "I cut in and you talked on: your turn", estimate)
         if now.stop and now.words:
             return _judged("yield_floor", 0.9, "you told me to stop", estimate, quiet=True)
@@ -222,6 +242,8 @@ def _while_blocked(estimate: Estimate, now: Situation) -> Judgement:
 
 def _interruption(estimate: Estimate, now: Situation, limits: Thresholds) -> Judgement | None:
     """Whether to cut in before the turn is over."""
+    if now.temper.cuts_in <= 0:
+        return None
     if now.question or now.backchannel or now.emergency or now.silence is not None:
         return None
     if estimate.p_appraisal < limits.certain or estimate.p_complete > limits.surely_over:
@@ -256,7 +278,7 @@ def _at_a_pause(estimate: Estimate, now: Situation, limits: Thresholds) -> Judge
         return _judged(
             "keep_listening", 1 - estimate.p_complete, "you are still speaking", estimate
         )
-    if now.silence is not None and now.silence + 1e-6 < wait:
+    if now.silence is not None and now.silence + _A_TICK < wait:
         over = estimate.p_complete >= limits.hold_above
         why = "you may be done" if over else "it sounds unfinished"
         answer = _answer(estimate, now) if over and now.may_hold else None

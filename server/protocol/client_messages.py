@@ -99,7 +99,11 @@ class Respond(ClientMessage):
 
 
 class Commit(ClientMessage):
-    """The user's turn is over (push-to-talk: the key was let go)."""
+    """The user's turn is over: whatever sounds unfinished about it, it is not waited for.
+
+    A push-to-talk client sends it when the key is let go, with `turn_detection: manual` a `respond`
+    behind it.
+    """
 
     type: Literal["commit"] = "commit"
 
@@ -127,7 +131,7 @@ class Configure(ClientMessage):
     tools: Annotated[tuple[Tool, ...], Field(max_length=64)] | None = None
     """Functions of the client that the model may call; they come as `tool_call`."""
     turn_detection: Literal["auto", "manual"] | None = None
-    """manual: the agent speaks only when asked to by `respond` or `commit`, or by `text`."""
+    """manual: the agent speaks only when asked to by `respond`."""
 
     @property
     def patch(self) -> dict[str, Any]:

@@ -7,13 +7,15 @@ begin with a header of 8 bytes, see `pack_audio`.
 
 import struct
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from graph.errors import BadInput
 from server.protocol.client_messages import FromClient
 from server.protocol.server_messages import FromServer
+
+T = TypeVar("T")
 
 _HEADER = struct.Struct("<II")
 
@@ -80,7 +82,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _parse(adapter: TypeAdapter[Any], text: str | bytes) -> Any:
+def _parse(adapter: TypeAdapter[T], text: str | bytes) -> T:
     try:
         return adapter.validate_json(text)
     except ValidationError as error:

@@ -45,6 +45,18 @@ class Heard:
 
     told: list[Event | str] = field(default_factory=list)
     failures: int = 0
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, item: Event | str) -> None:
+        self.told.append(item)
+        self._news.set()
+
+    async def until(self, finals: int) -> None:
+        """Waits for so many final partials."""
+        async with asyncio.timeout(60):
+            while len(self.finals) < finals:
+                self._news.clear()
+                await self._news.wait()
 
     @property
     def events(self) -> list[Event]:
@@ -82,8 +94,8 @@ class Heard:
         return Ear(
             engine,
             rate=rate,
-            emit=self.told.append,
-            on_onset=lambda: self.told.append("onset"),
+            emit=self.tell,
+            on_onset=lambda: self.tell("onset"),
             offset=offset,
             options=options,
         )

@@ -1,6 +1,5 @@
 """The openai recogniser against a small real server."""
 
-import asyncio
 import socket
 
 import numpy as np
@@ -8,8 +7,9 @@ import pytest
 
 from audio_io.asr.openai import OpenAIEngine, build
 from audio_io.asr.protocol import AsrOptions
+from evals.virtual_time import run_virtual
 from graph.errors import Unavailable
-from tests.audio_io.hearing import JFK, Heard, speech
+from tests.audio_io.hearing import JFK, Heard, hear, speech
 from tests.audio_io.transcription_server import Request, transcription_server
 
 SECRET = "sk-very-secret"
@@ -25,26 +25,17 @@ def by_length(request: Request) -> str:
     return " ".join(SENTENCE[: len(request.samples) // 8000])
 
 
-async def heard_first_segment(asr: OpenAIEngine) -> Heard:
-    """Kennedy's first segment, ten times as fast as he spoke it."""
+def heard_first_segment(asr: OpenAIEngine) -> Heard:
+    """Kennedy's first segment; the clock stands still while a request is under way."""
     samples, rate = speech(JFK, 16000)
-    heard = Heard()
-    ear = heard.ear(asr, rate)
-    for start in range(0, 40000, 800):
-        await ear.feed(samples[start : start + 800].tobytes())
-        await asyncio.sleep(0.005)
-    async with asyncio.timeout(10):
-        while not heard.finals:
-            await asyncio.sleep(0.005)
-    heard.failures = ear.failures
-    ear.close()
+    heard = run_virtual(hear(asr, samples[:40000], rate, wait=0.5))
     asr.close()
     return heard
 
 
-async def test_the_segment_so_far_is_sent_and_its_words_come_as_partials():
+def test_the_segment_so_far_is_sent_and_its_words_come_as_partials():
     with transcription_server(by=by_length) as server:
-        heard = await heard_first_segment(engine(server.url, interval_seconds=0.3, model="base"))
+        heard = heard_first_segment(engine(server.url, interval_seconds=0.3, model="base"))
     assert len(heard.partials) > 2
     assert heard.finals == [by_length(server.requests[-1])]
     assert heard.partials[-1].confirmed == len(heard.partials[-1].text)
@@ -73,9 +64,9 @@ async def test_the_segment_so_far_is_sent_and_its_words_come_as_partials():
         ("hang", "asr.timeout_seconds"),
     ],
 )
-async def test_a_failure_is_said_once_with_what_to_do_and_costs_the_words(answer, says, caplog):
+def test_a_failure_is_said_once_with_what_to_do_and_costs_the_words(answer, says, caplog):
     with transcription_server(answer) as server:
-        heard = await heard_first_segment(engine(server.url, timeout_seconds=0.3))
+        heard = heard_first_segment(engine(server.url, timeout_seconds=0.3))
     assert heard.finals == [""]
     assert heard.failures >= 1
     assert says in caplog.text
@@ -85,25 +76,25 @@ async def test_a_failure_is_said_once_with_what_to_do_and_costs_the_words(answer
     assert len(warnings) == 1
 
 
-async def test_a_server_that_is_not_there_is_named(caplog):
+def test_a_server_that_is_not_there_is_named(caplog):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        heard = await heard_first_segment(engine(url))
+        heard = heard_first_segment(engine(url))
     assert heard.finals == [""]
     assert f"{url}/: cannot be reached, or broke off: is the server running" in caplog.text
 
 
-async def test_words_known_before_the_server_fails_are_kept():
+def test_words_known_before_the_server_fails_are_kept():
     with transcription_server("and so", "and so my", 500) as server:
-        heard = await heard_first_segment(engine(server.url, interval_seconds=0.3))
+        heard = heard_first_segment(engine(server.url, interval_seconds=0.3))
     assert heard.finals == ["and so my"]
     assert heard.failures >= 1
 
 
-async def test_a_server_that_recovers_is_used_again():
+def test_a_server_that_recovers_is_used_again():
     with transcription_server(500, 500, "and so my fellow") as server:
-        heard = await heard_first_segment(engine(server.url, interval_seconds=0.3))
+        heard = heard_first_segment(engine(server.url, interval_seconds=0.3))
     assert heard.finals == ["and so my fellow"]
     assert heard.failures == 2
 

@@ -124,7 +124,7 @@ def test_the_place_in_a_recording_is_found_to_the_millisecond():
         match = library.find(low(samples[start : start + 8000]))
         assert match is not None
         assert -match.shift == pytest.approx(start / 16000, abs=0.001)
-        assert match.likeness > 0.98
+        assert match.likeness > 0.9
     assert library.find(np.zeros(2000, dtype=np.float32)) is None
 
 

@@ -21,12 +21,22 @@ class Notes(Listener):
     def __init__(self) -> None:
         self.said: list[tuple[int, str, int, bool]] = []
         self.errors: list[tuple[int, Exception]] = []
+        self._news = asyncio.Event()
 
     def heard(self, segment, text, confirmed, final):
         self.said.append((segment, text, confirmed, final))
+        self._news.set()
 
     def failed(self, segment, error):
         self.errors.append((segment, error))
+        self._news.set()
+
+    async def until(self, said: int = 0, finals: int = 0) -> None:
+        """Waits for so many results of any kind, and so many final ones."""
+        async with asyncio.timeout(10):
+            while len(self.said) < said or len(self.finals) < finals:
+                self._news.clear()
+                await self._news.wait()
 
     @property
     def finals(self) -> dict[int, str]:
@@ -44,18 +54,29 @@ class Engine:
         self.fail: set[int] = set()
         self.gate = threading.Event()
         self.gate.set()
-        self._lock = threading.Lock()
+        self._change = threading.Condition()
+
+    async def until(self, at_once: int) -> None:
+        """Waits for so many transcriptions to run."""
+
+        def reached() -> bool:
+            with self._change:
+                return self._change.wait_for(lambda: self.at_once == at_once, timeout=10)
+
+        assert await asyncio.to_thread(reached)
 
     def transcribe(self, samples: Samples, language: str, before: str) -> str:
-        with self._lock:
+        with self._change:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             number = len(self.given)
             self.given.append(samples)
             self.before.append(before)
+            self._change.notify_all()
         self.gate.wait(10)
-        with self._lock:
+        with self._change:
             self.at_once -= 1
+            self._change.notify_all()
         if number in self.fail:
             raise OSError("no answer")
         return " ".join(f"w{n}" for n in range(len(samples) // SECOND))
@@ -78,18 +99,6 @@ def recogniser(engine, notes):
         engine.gate.set()
 
 
-async def until(condition) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
-async def settled(engine: Engine, count: int) -> None:
-    """So many transcriptions have begun and all are over."""
-    await until(lambda: len(engine.given) >= count and engine.at_once == 0)
-    await asyncio.sleep(0.01)
-
-
 def ramp(seconds: float) -> Samples:
     return np.arange(int(seconds * SECOND)).astype(np.int16)
 
@@ -98,7 +107,7 @@ async def test_the_whole_segment_is_transcribed_again_each_second(engine, notes,
     recogniser.start(1, 0.0, "en")
     for count in (1, 2, 3):
         recogniser.feed(ramp(1.0))
-        await settled(engine, count)
+        await notes.until(said=count)
     assert [len(samples) / SECOND for samples in engine.given] == [1, 2, 3]
     assert notes.said == [
         (1, "w0", 0, False),
@@ -107,14 +116,14 @@ async def test_the_whole_segment_is_transcribed_again_each_second(engine, notes,
     ]
 
 
-async def test_sound_that_comes_while_one_runs_is_part_of_the_next(engine, recogniser):
+async def test_sound_that_comes_while_one_runs_is_part_of_the_next(engine, notes, recogniser):
     engine.gate.clear()
     recogniser.start(1, 0.0, "en")
     for _ in range(60):
         recogniser.feed(ramp(0.1))
-    await until(lambda: len(engine.given) == 1)
+    await engine.until(at_once=1)
     engine.gate.set()
-    await settled(engine, 2)
+    await notes.until(said=2)
     assert engine.most_at_once == 1
     assert [len(samples) / SECOND for samples in engine.given] == [1, 6]
 
@@ -122,10 +131,10 @@ async def test_sound_that_comes_while_one_runs_is_part_of_the_next(engine, recog
 async def test_the_end_is_transcribed_once_more(engine, notes, recogniser):
     recogniser.start(1, 0.0, "en")
     recogniser.feed(ramp(1.0))
-    await settled(engine, 1)
+    await notes.until(said=1)
     recogniser.feed(ramp(1.2))
     recogniser.finish(2.0)
-    await until(lambda: notes.finals)
+    await notes.until(finals=1)
     assert len(engine.given[-1]) == 2.2 * SECOND
     assert notes.said[-1] == (1, "w0 w1", 5, True)
 
@@ -133,7 +142,7 @@ async def test_the_end_is_transcribed_once_more(engine, notes, recogniser):
 async def test_the_end_is_not_transcribed_where_only_silence_is_new(engine, notes, recogniser):
     recogniser.start(1, 0.0, "en")
     recogniser.feed(ramp(2.0))
-    await settled(engine, 1)
+    await notes.until(said=1)
     recogniser.feed(ramp(0.2))
     recogniser.finish(1.99)
     assert notes.finals == {1: "w0 w1"}
@@ -151,7 +160,7 @@ async def test_the_next_segment_is_fed_while_the_last_words_are_still_transcribe
     recogniser.feed(ramp(2.5))
     recogniser.finish(2.3)
     engine.gate.set()
-    await until(lambda: len(notes.finals) == 2)
+    await notes.until(finals=2)
     assert notes.finals == {1: "w0", 2: "w0 w1"}
     assert engine.most_at_once == 1
 
@@ -161,7 +170,7 @@ async def test_a_failure_in_the_middle_costs_one_partial(engine, notes, recognis
     recogniser.start(1, 0.0, "en")
     for count in (1, 2, 3):
         recogniser.feed(ramp(1.0))
-        await settled(engine, count)
+        await notes.until(said=count)
     recogniser.finish(3.0)
     assert [str(error) for _, error in notes.errors] == ["no answer"]
     assert notes.finals == {1: "w0 w1 w2"}
@@ -171,10 +180,10 @@ async def test_a_failure_at_the_end_leaves_the_words_that_are_known(engine, note
     engine.fail = {1}
     recogniser.start(1, 0.0, "en")
     recogniser.feed(ramp(1.0))
-    await settled(engine, 1)
+    await notes.until(said=1)
     recogniser.feed(ramp(1.0))
     recogniser.finish(2.0)
-    await until(lambda: notes.finals)
+    await notes.until(finals=1)
     assert notes.finals == {1: "w0"}
     assert len(notes.errors) == 1
 
@@ -194,11 +203,11 @@ async def test_a_speech_of_a_minute_is_cut_in_pauses_and_nothing_is_lost(engine,
         sound[second * SECOND : second * SECOND + 4000] = 0
     recogniser.start(1, 0.0, "en")
     for start in range(0, len(sound), SECOND):
-        before = len(engine.given)
+        before = len(notes.said)
         recogniser.feed(sound[start : start + SECOND])
-        await settled(engine, before + 1)
+        await notes.until(said=before + 1)
     recogniser.finish(60.0)
-    await until(lambda: notes.finals)
+    await notes.until(finals=1)
     assert max(len(samples) for samples in engine.given) <= LONGEST + SECOND
     pieces = [
         engine.given[n] for n, text in enumerate(engine.before[1:]) if text != engine.before[n]
@@ -222,7 +231,7 @@ async def test_an_engine_that_cannot_even_keep_up_with_the_finals_drops_the_olde
     assert [segment for segment, _ in notes.errors] == [2, 3, 4]
     assert notes.finals == {2: "", 3: "", 4: ""}
     engine.gate.set()
-    await until(lambda: len(notes.finals) == 7)
+    await notes.until(finals=7)
     assert notes.finals[7] == "w0"
 
 
@@ -230,10 +239,11 @@ async def test_a_closed_session_hears_no_more(engine, notes, recogniser):
     engine.gate.clear()
     recogniser.start(1, 0.0, "en")
     recogniser.feed(ramp(1.5))
-    await until(lambda: engine.at_once == 1)
+    await engine.until(at_once=1)
     recogniser.close()
     engine.gate.set()
-    await settled(engine, 1)
+    await engine.until(at_once=0)
+    await asyncio.sleep(0)
     assert notes.said == []
 
 
@@ -243,5 +253,5 @@ async def test_real_speech_reaches_the_engine_unchanged(engine, notes, recognise
     for start in range(0, len(samples), 512):
         recogniser.feed(samples[start : start + 512])
     recogniser.finish(8.73)
-    await until(lambda: notes.finals)
+    await notes.until(finals=1)
     assert np.array_equal(engine.given[-1], samples)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ def tone(rate: int, hertz: float = 440, seconds: float = 1.0) -> Samples:
 def fed(rate: int, samples: Samples, cuts: list[int]) -> Samples:
     inlet = Inlet(rate)
     edges = [0, *sorted(cuts), len(samples)]
-    parts = [inlet.feed(samples[a:b].tobytes()) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [inlet.feed(samples[a:b].tobytes()) for a, b in pairwise(edges)]
     return np.concatenate(parts)
 
 
@@ -111,7 +113,7 @@ def test_two_channels_become_their_mean(tmp_path):
 
 def test_samples_of_another_type_are_not_written(tmp_path):
     with pytest.raises(BadInput, match="int16"):
-        write_wav(tmp_path / "x.wav", np.zeros(10), 16000)
+        write_wav(tmp_path / "x.wav", np.zeros(10), 16000)  # type: ignore[arg-type]
 
 
 def test_a_file_that_is_no_sound_is_named(tmp_path):

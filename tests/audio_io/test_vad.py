@@ -70,7 +70,7 @@ def test_a_longer_silence_may_be_asked_for():
     ],
 )
 def test_thresholds_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(BadInput, match="should be|>="):
+    with pytest.raises(BadInput, match=r"should be|>="):
         VadOptions(**wrong)
 
 

@@ -88,6 +88,18 @@ def test_the_first_sentence_sounds_while_the_second_is_still_being_composed():
     assert player.said[1] == end.heard
 
 
+def test_after_a_wait_for_the_text_the_next_sentence_comes_without_another_pause():
+    async def scene():
+        first, second = await expected("I am here. "), await expected("And more.")
+        async with on_stage() as stage:
+            stage.voice.say(utterance("u1"), saying("I am here. ", "And", 3.0, " more."))
+            await stage.end("u1")
+            return first.pcm + second.pcm, stage.player.tracks[1].pcm
+
+    wanted, got = run_virtual(scene())
+    assert bytes(got) == wanted
+
+
 def test_the_next_sentence_is_made_only_when_it_is_soon_needed():
     made: list[str] = []
 
@@ -228,6 +240,24 @@ def test_user_interrupts_and_history_holds_what_was_heard_and_no_more():
     assert TEXT.startswith(end.heard)
     assert 0 < len(end.heard) < len(TEXT)
     assert player.told(1)[-2:] == ["flush", "end"]
+
+
+def test_words_that_the_engine_has_not_made_yet_were_not_heard():
+    class Stuck(ToneEngine):
+        async def synthesise(self, text: str, voice: str, language: str):
+            async for audio in super().synthesise(text, voice, language):
+                yield audio
+                if text[: audio.words[0].last].endswith("leaves"):
+                    await asyncio.Event().wait()
+
+    async def scene():
+        async with on_stage(Stuck()) as stage:
+            stage.voice.say(utterance("u1"), saying(TEXT))
+            await asyncio.sleep(2.5)
+            stage.voice.hush()
+            return stage.ends()[0]
+
+    assert run_virtual(scene()).heard == "The train leaves"
 
 
 def test_client_reports_less_than_was_sent_and_only_that_was_heard():
@@ -450,7 +480,7 @@ def test_an_utterance_without_words_ends_at_once():
 
     first, second, stage = run_virtual(scene())
     assert (first.reason, first.heard) == ("finished", "")
-    assert second.reason == "finished"
+    assert (second.reason, second.heard) == ("finished", "")
     assert "utterance_started" not in stage.kinds()
 
 

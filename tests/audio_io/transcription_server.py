@@ -1,4 +1,4 @@
-"""A small real server with `/v1/audio/transcriptions` that does, request by request, what it should."""
+"""A small real server with `/v1/audio/transcriptions` that does what a test asks."""
 
 import email.parser
 import email.policy
@@ -118,6 +118,8 @@ def _request(kind: str, body: bytes, authorization: str) -> Request:
     for part in form.iter_parts():
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        assert isinstance(name, str)
         if name == "file":
             with wave.open(io.BytesIO(content)) as file:
                 assert (file.getnchannels(), file.getsampwidth()) == (1, 2)

@@ -1,5 +1,6 @@
 import logging
-from dataclasses import replace
+import re
+from string import Formatter
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from memory.embedder import MiniLm
 from nodes.catalogue import Catalogue
 from nodes.lines import OwnLines, filled
 from nodes.meaning import Embedder, Meanings, SharedWords, sentences
-from nodes.persona import Kind, Persona
+from nodes.persona import Kind
 
 PERSONAS = Catalogue()
 
@@ -87,6 +88,12 @@ def general(who: str, kind: Kind = "reply", when: Appraisal | None = None) -> tu
         if not g.examples and not g.asked and (g.when == (when,) if when else not g.when)
         for line in g.say
     )
+
+
+def matches(said: str, line: str) -> bool:
+    """Whether a line was said, whatever filled its slots."""
+    parts = (re.escape(text) + (".+" if slot else "") for text, slot, *_ in Formatter().parse(line))
+    return re.fullmatch("".join(parts), said) is not None
 
 
 @pytest.mark.parametrize("who", ["ada", "max"])
@@ -161,9 +168,7 @@ async def test_the_last_sentence_decides_where_there_are_several(by_vectors):
         ("what do i do for a living", "I work as a nurse."),
     ],
 )
-async def test_a_question_about_the_user_is_answered_in_their_own_words(
-    by_vectors, question, fact
-):
+async def test_a_question_about_the_user_is_answered_in_their_own_words(by_vectors, question, fact):
     others = ("I like tea.", "It rained in May.", "My sister plays chess.")
     said = await answer(by_vectors, question, facts=(*others, fact))
     assert said.endswith(fact)
@@ -342,7 +347,7 @@ def test_sentences_are_told_apart_by_their_marks():
     assert sentences("I sing. You? 好。再见！ ...") == ["I sing.", "You?", "好。", "再见！"]
 
 
-def test_most_everyday_utterances_never_seen_before_are_understood(by_vectors):
+async def test_most_everyday_utterances_never_seen_before_are_understood(by_vectors):
     held_out = {
         "hello": "hiya|good morning to you",
         "how_are_you": "how are you tonight|how is your evening going",
@@ -364,20 +369,10 @@ def test_most_everyday_utterances_never_seen_before_are_understood(by_vectors):
         "insult": "i can't stand you|you're completely useless",
         "bored": "i'm getting bored|let's change the topic",
     }
-    ada = by_vectors._repertoire(PERSONAS.get("ada"))
-    found = [
-        (ada.nearest("reply", "plain", text, 0.4), meaning)
+    answers = [
+        (await answer(by_vectors, text), group("ada", meaning))
         for meaning, texts in held_out.items()
         for text in texts.split("|")
     ]
-    right = sum(near is not None and near.group.meaning == meaning for near, meaning in found)
-    assert right >= 0.8 * len(found)
-
-
-def test_the_words_of_the_history_are_not_changed(by_words):
-    dialogue = Dialogue(messages=[user("t1", "hello")])
-    before = [dict(message) for message in dialogue.messages]
-    utterance = Utterance("u1", "reply", turn="t1", text_judged="hello", guidance="x")
-    persona: Persona = PERSONAS.get("ada")
-    by_words._find(persona, utterance, replace(dialogue), Recollection())
-    assert dialogue.messages == before
+    right = sum(any(matches(said, line) for line in lines) for said, lines in answers)
+    assert right >= 0.8 * len(answers)

@@ -125,10 +125,12 @@ class Scene:
     async def played(self) -> AsyncIterator["Scene"]:
         """The session runs inside, and is left behind."""
         self.session.post(self._join)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.session.run())
+        running = asyncio.create_task(self.session.run())
+        try:
             yield self
+        finally:
             self.post(Left(at=self.now))
+            await running
 
     @property
     def now(self) -> float:
