@@ -71,7 +71,7 @@ class Clips:
     async def _speak(self, piece: str, voice: str, language: str) -> Clip:
         parts: list[Audio] = []
         stream = self.engine.synthesise(piece.strip(), voice, language)
-        async with aclosing(stream) as audio:  # type: ignore[type-var]
+        async with aclosing(stream) as audio:
             async for part in audio:
                 parts.append(part)
         words = tuple(word for part in parts for word in part.words)

@@ -81,15 +81,9 @@ class Ear:
         self._stall_after = 0.0
         self._fed_at = 0.0
         self._closed = False
-        self._begin_at(offset)
-
-    def _begin_at(self, moment: float) -> None:
-        self._origin = moment
+        self._origin = offset
         self._windows = 0
         self._rest = np.zeros(0, dtype=np.int16)
-        self._recent.clear()
-        self._voice.reset()
-        self._rule.reset()
 
     @property
     def clock(self) -> float:
@@ -135,17 +129,6 @@ class Ear:
             self._scribe.feed(self._segment, self._rest)
             self._rest = self._rest[:0]
         self._stopped(self._rule.stop())
-
-    def skip_to(self, at: float) -> None:
-        """The next sound is at `at` seconds of the clock: there was a hole in it.
-
-        Ends a segment that is being spoken. A moment before the clock changes nothing.
-        """
-        if at <= self.clock:
-            return
-        self.flush()
-        self._inlet = Inlet(self._inlet.rate)
-        self._begin_at(at)
 
     def close(self) -> None:
         """The session is over: no event from now on."""

@@ -46,8 +46,8 @@ class Playhead:
 
     def rewind(self, to: int) -> None:
         """A stopped playback goes back; all from there on is sent again."""
-        self.sent = to
-        self._from, self._behind = float(to), 0.0
+        self.sent = self._floor = to
+        self._from, self._behind = float(to), max(0.0, self._behind)
 
     def report(self, samples: int, now: float) -> None:
         """The client says how far it has played; more than was sent counts as all of it."""

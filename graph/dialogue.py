@@ -38,7 +38,7 @@ def build_dialogue(
     for act in get_args(Act):
         graph.add_node(act, door(act_node(act, persona_of)))
     graph.add_node("silence", door(silence_node(persona_of)))
-    graph.add_node("yield_floor", door(yield_floor_node()))
+    graph.add_node("yield_floor", door(yield_floor_node(persona_of)))
     graph.add_node("speak", door(speak_node(composer)))
 
     graph.add_edge(START, "perceive")

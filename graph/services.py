@@ -60,7 +60,8 @@ class Services:
                 raise outcome
 
     async def close(self) -> None:
-        """Closes what holds files."""
+        """Closes what holds files and connections."""
+        await self.composer.aclose()
         if self.memory:
             await self.memory.close()
 

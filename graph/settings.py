@@ -19,6 +19,11 @@ from pydantic_settings import (
 from graph.errors import BadInput
 
 
+def key_for(base_url: str, key: SecretStr) -> str:
+    """The key to send to a server: OpenAI's own is for OpenAI alone."""
+    return key.get_secret_value() or ("" if base_url else os.environ.get("OPENAI_API_KEY", ""))
+
+
 class LLMSettings(BaseModel, extra="forbid"):
     """Any server that speaks OpenAI's chat completions. No model: the persona's own lines."""
 
@@ -26,7 +31,7 @@ class LLMSettings(BaseModel, extra="forbid"):
     base_url: str = ""
     """Empty: api.openai.com."""
     api_key: SecretStr = SecretStr("")
-    """Empty: OPENAI_API_KEY, else none is sent, as local servers like it."""
+    """Empty: OPENAI_API_KEY for api.openai.com, and none for any other server."""
     temperature: float = Field(default=0.7, ge=0, le=2)
     max_tokens: int = Field(default=300, ge=1)
     first_token_seconds: float = Field(default=4.0, gt=0)
@@ -34,8 +39,8 @@ class LLMSettings(BaseModel, extra="forbid"):
 
     @property
     def key(self) -> str:
-        """The key to send."""
-        return self.api_key.get_secret_value() or os.environ.get("OPENAI_API_KEY", "") or "none"
+        """The key to send; a word where there is none, since the client insists on one."""
+        return key_for(self.base_url, self.api_key) or "none"
 
 
 class MemorySettings(BaseModel, extra="forbid"):
@@ -91,8 +96,8 @@ class TtsSettings(BaseModel, extra="forbid"):
 
     @property
     def key(self) -> str:
-        """The key to send."""
-        return self.api_key.get_secret_value() or os.environ.get("OPENAI_API_KEY", "")
+        """The key to send; empty: none."""
+        return key_for(self.base_url, self.api_key)
 
 
 class ServerSettings(BaseModel, extra="forbid"):

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graph.state import Fact
-from memory.words import terms
+from memory.words import is_question, terms
 
 WORDS_WEIGHT = 0.5
 """Weight of the shared words where meaning weighs 1."""
+QUESTION_WEIGHT = 0.8
+"""Of a fact that is a question: what was asked is seldom what one wants to know."""
 LEAST_SCORE = 0.15
 """Below it, a fact has nothing to do with the query."""
 
@@ -22,11 +24,12 @@ LEAST_SCORE = 0.15
 def rank(query: str, candidates: Sequence[Fact], limit: int) -> tuple[Fact, ...]:
     """The best facts first, scored 0..1; the newest of those with equal words stands for them.
 
-    A candidate's own score is its cosine to the query.
+    A candidate's own score is its cosine to the query. The query itself, asked earlier, is left
+    out: it tells nothing new.
     """
     shared = _shared_words(query, candidates)
     scores = [
-        (max(fact.score, 0.0) + WORDS_WEIGHT * share) / (1 + WORDS_WEIGHT)
+        (max(fact.score, 0.0) + WORDS_WEIGHT * share) / (1 + WORDS_WEIGHT) * _worth(query, fact)
         for fact, share in zip(candidates, shared, strict=True)
     ]
     # Facts of equal words have equal scores, so the newest of them comes first.
@@ -41,6 +44,12 @@ def rank(query: str, candidates: Sequence[Fact], limit: int) -> tuple[Fact, ...]
         fact = candidates[at]
         best.setdefault(" ".join(fact.text.split()), replace(fact, score=scores[at]))
     return tuple(best.values())
+
+
+def _worth(query: str, fact: Fact) -> float:
+    if not is_question(fact.text):
+        return 1.0
+    return QUESTION_WEIGHT if set(terms(fact.text)) - set(terms(query)) else 0.0
 
 
 def _shared_words(query: str, candidates: Sequence[Fact]) -> list[float]:

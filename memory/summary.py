@@ -40,7 +40,7 @@ TELLING = (
     (1.5, r"\bi (am|was|live|lived|work|worked|study|have|had|own|moved|grew)\b|\bi'm\b|\bi've\b"
           r"|我(是|住|在|有|养|搬)"),
     (1.5, r"\bi (really )?(like|love|hate|enjoy|prefer|want|need|fear|hope|plan|can't stand)\b"
-          r"|\bi'd like\b|\bfavou?rite\b|\ballergic\b|我(喜欢|爱|讨厌|想|要|需要|希望|怕|过敏)"),
+          r"|\bi'd like\b|\bfavou?rite\b|\ballergic\b|我(喜欢|爱|讨厌|想|要|需要|希望|怕)|过敏"),
     (1.5, r"\b(promise|remind me|remember|don't forget|appointment|deadline|called|named)\b"
           r"|答应|提醒我|记得|别忘|约好"),
     (1.0, r"\b(tomorrow|tonight|yesterday|next|last|monday|tuesday|wednesday|thursday|friday"

@@ -38,11 +38,18 @@ CJK_STOP = frozenset(
 BACKCHANNELS = frozenset(
     """ah aha alright anyway bye cool er erm fine goodbye great ha hello hey hi hm hmm huh mhm mm
     mmm nice oh ok okay please right see sure thank thanks uh uhhuh um wow you yo i got it well so
-    and good then nah""".split()
+    and very much good then nah""".split()
 )
 ANSWERS = frozenset("no nope yeah yep yes yup".split())
 CJK_BACKCHANNELS = re.compile(r"[嗯啊哦噢呃唉诶哎哈呵喂好的了吧呀哪那行可以谢再见你您拜]+")
 CJK_ANSWERS = re.compile(r"[嗯啊哦是对不没有的了吧呀好]+")
+
+QUESTION = re.compile(
+    r"[?？]$|[吗呢][?？。]?$"
+    r"|^(what|who|where|when|why|how|which)"
+    r"('s| is| are| was| were| do| does| did| can| could| should| would| will| many| much| old)\b"
+    r"|^(do|are|can|have|did|could|would|will|should) you\b"
+)
 
 
 def is_filler(text: str, *, answers_count: bool = False) -> bool:
@@ -60,6 +67,13 @@ def is_filler(text: str, *, answers_count: bool = False) -> bool:
         elif word not in BACKCHANNELS and (answers_count or word not in ANSWERS):
             return False
     return True
+
+
+@lru_cache(maxsize=16384)
+def is_question(text: str) -> bool:
+    """Whether the text does nothing but ask, also where the recogniser wrote no question mark."""
+    telling = [part for part in sentences(_plain(text)) if not is_filler(part)]
+    return bool(telling) and all(QUESTION.search(part) for part in telling)
 
 
 @lru_cache(maxsize=16384)
@@ -126,6 +140,6 @@ def _is_cjk(word: str) -> bool:
 def _stem(word: str) -> str:
     word = word.removesuffix("'s")
     for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word.removesuffix(ending)
     return word

@@ -74,7 +74,8 @@ def act_node(act: Act, persona_of: PersonaOf) -> Node:
         temper = temper_of(persona)
         utterance = _utterance(dialogue, act, judgement, event.at)
         if spec.opens != "":
-            opening = persona.line(spec.opens, dialogue.messages, utterance.id, judgement.appraisal)
+            seed = f"{dialogue.session}/{utterance.id}"
+            opening = persona.line(spec.opens, dialogue.messages, seed, judgement.appraisal)
             utterance = replace(utterance, opening=opening)
         if judgement.hold:
             return replace(dialogue, utterance=replace(utterance, status="held"))
@@ -106,7 +107,7 @@ def silence_node(persona_of: PersonaOf) -> Node:
     return silence
 
 
-def yield_floor_node() -> Node:
+def yield_floor_node(persona_of: PersonaOf) -> Node:
     """The user took the floor: stop talking. The answer comes when the turn is over."""
 
     async def yield_floor(dialogue: Dialogue, event: Event, mind: Mind) -> Dialogue:
@@ -114,7 +115,8 @@ def yield_floor_node() -> Node:
         mind.wake("resume", None)
         mind.wake("give_way", None)
         if dialogue.judgement and dialogue.judgement.quiet:
-            dialogue = close_turn(dialogue, event.at)
+            temper = temper_of(persona_of(dialogue.config.persona))
+            dialogue = _closed(dialogue, dialogue.judgement, temper, event.at)
         return replace(dialogue, floor="user")
 
     return yield_floor

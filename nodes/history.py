@@ -1,6 +1,7 @@
 """The history as a list of messages: every function returns a new list, none changes one."""
 
 import re
+from collections.abc import Iterable
 
 from graph.errors import BadInput
 from graph.events import HistoryEdited, ToolCalled, ToolReturned
@@ -99,11 +100,7 @@ def with_output(messages: list[Message], output: ToolReturned, at: float) -> lis
     """With a tool's output behind its call; None where no such call waits for one."""
     if output.call not in pending_calls(messages):
         return None
-    index = max(
-        i
-        for i, message in enumerate(messages)
-        if any(call["id"] == output.call for call in message.get("tool_calls", []))
-    )
+    index = find(messages, caller_of(messages, output.call)) or 0
     answer: Message = {
         "id": output.call,
         "role": "tool",
@@ -116,10 +113,24 @@ def with_output(messages: list[Message], output: ToolReturned, at: float) -> lis
     return [*messages[: index + 1], answer, *messages[index + 1 :]]
 
 
-def pending_calls(messages: list[Message]) -> set[str]:
-    """Tool calls that have not returned."""
-    asked = {call["id"] for message in messages for call in message.get("tool_calls", [])}
-    return asked - {message.get("tool_call_id", "") for message in messages}
+def pending_calls(messages: list[Message], calls: Iterable[ToolRequest] | None = None) -> set[str]:
+    """Tool calls, of `calls` or of all, that have not returned."""
+    if calls is None:
+        calls = [call for message in messages for call in message.get("tool_calls", [])]
+    return {call["id"] for call in calls} - {m.get("tool_call_id", "") for m in messages}
+
+
+def caller_of(messages: list[Message], call: str) -> str:
+    """Id of the newest message that made a tool call; empty if none did."""
+    for message in reversed(messages):
+        if any(request["id"] == call for request in message.get("tool_calls", [])):
+            return message["id"]
+    return ""
+
+
+def output_of(messages: list[Message], call: str) -> Message | None:
+    """What a tool call gave; None while it is under way."""
+    return next((m for m in reversed(messages) if m.get("tool_call_id") == call), None)
 
 
 def overflow(messages: list[Message]) -> str | None:

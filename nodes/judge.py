@@ -22,12 +22,12 @@ from graph.events import (
     Verdict,
 )
 from graph.mind import Mind
-from graph.state import Dialogue, Estimate, Judgement, Turn
+from graph.state import Dialogue, Estimate, Judgement, Turn, Utterance
 from nodes import history
 from nodes.door import Node
 from nodes.fold import is_fresh
 from nodes.judgement.estimator import Estimator, view_of
-from nodes.judgement.policy import AgentState, Situation, decide
+from nodes.judgement.policy import AgentState, Situation, Thresholds, decide
 from nodes.persona import Persona
 from nodes.temper import PersonaOf, temper_of
 from nodes.turns import close_turn
@@ -56,6 +56,8 @@ def judge_node(estimator: Estimator, persona_of: PersonaOf) -> Node:
     async def judge(dialogue: Dialogue, event: Event, mind: Mind) -> Dialogue:
         if not isinstance(event, _JUDGED):
             return dialogue
+        if isinstance(event, Verdict) and not is_fresh(dialogue, event):
+            return dialogue
         persona = persona_of(dialogue.config.persona)
         dialogue = _without_outdated(dialogue, mind)
         dialogue = await _estimated(dialogue, event, estimator, persona)
@@ -66,7 +68,7 @@ def judge_node(estimator: Estimator, persona_of: PersonaOf) -> Node:
         turn = dialogue.open_turn
         judgement = replace(
             _unless_held_already(judgement, dialogue),
-            turn=turn.id if turn else "",
+            turn=_subject(dialogue, situation),
             text=turn.text if turn else "",
             at=event.at,
         )
@@ -83,7 +85,7 @@ async def _estimated(
     turn = dialogue.open_turn
     if turn is None or not turn.text:
         return replace(dialogue, estimate=None) if dialogue.estimate else dialogue
-    if isinstance(event, Verdict) and is_fresh(dialogue, event):
+    if isinstance(event, Verdict):
         return dialogue
     view = view_of(dialogue, turn, persona.opinions)
     return replace(dialogue, estimate=await estimator.estimate(view))
@@ -93,20 +95,19 @@ def situation_of(dialogue: Dialogue, event: Event, persona: Persona) -> Situatio
     """The facts of this moment for the policy."""
     turn = dialogue.open_turn or Turn(id="")
     text = turn.text
-    last = dialogue.messages[-1] if dialogue.messages else {}
     said = [m["content"] for m in dialogue.messages[-6:] if m["role"] == "assistant"]
     interrupted = dialogue.rapport.interrupted_at
-    quiet = not dialogue.agent_speaks
     return Situation(
-        words=len(words(text)),
+        words=len(words(text)) or (1 if turn.typed else 0),  # "?" and "👍" are typed to be answered
         lasted=event.at - turn.opened_at,
         silence=_silence(turn, event),
         awaits_final=turn.awaits_final,
         complete=turn.complete,
-        asked=isinstance(event, Respond),
+        asked=isinstance(event, Respond) or _asked(turn, dialogue.utterance),
         manual=dialogue.config.turn_detection == "manual",
         agent=_agent(dialogue),
         cancelled=isinstance(event, Cancelled),
+        amended=_amended(turn, dialogue.utterance),
         due=event.name if isinstance(event, Due) else None,
         backchannel=is_backchannel(text),
         bare_backchannel=is_bare_backchannel(text),
@@ -114,18 +115,58 @@ def situation_of(dialogue: Dialogue, event: Event, persona: Persona) -> Situatio
         question=is_question(text),
         emergency=is_emergency(text),
         answers_agent=bool(said) and is_question(said[-1]),
-        tool_output=(
-            quiet
-            and last.get("role") == "tool"
-            and isinstance(event, ToolReturned | UtteranceEnded)
-            and not history.pending_calls(dialogue.messages)
-        ),
+        tool_output=not dialogue.agent_speaks and _tools_have_answered(dialogue, event),
         since_interruption=None if interrupted is None else event.at - interrupted,
         may_hold=not dialogue.config.tools,
         blocked=_blocked(dialogue, event),
         rapport=dialogue.rapport,
         temper=temper_of(persona),
     )
+
+
+def _asked(turn: Turn, utterance: Utterance | None) -> bool:
+    """Whether the client still waits for the answer that it asked for."""
+    answered = utterance is not None and utterance.turn == turn.id and not turn.text
+    return turn.asked and not answered
+
+
+def _amended(turn: Turn, utterance: Utterance | None) -> bool:
+    """Whether late words have come to the turn that is being answered."""
+    return (
+        utterance is not None
+        and utterance.holds_floor
+        and utterance.turn == turn.id
+        and words(utterance.text_judged) != words(turn.text)
+    )
+
+
+def _tools_have_answered(dialogue: Dialogue, event: Event) -> bool:
+    """Whether this event brings the last output that the agent needs to go on."""
+    utterance = dialogue.utterance
+    if isinstance(event, UtteranceEnded):
+        newest = utterance is not None and utterance.id == event.utterance
+        return newest and event.reason == "tool" and _complete(dialogue, event.utterance)
+    if not isinstance(event, ToolReturned):
+        return False
+    said = [m.get("at", 0.0) for m in dialogue.messages if m["role"] == "assistant"]
+    output = history.output_of(dialogue.messages, event.call)
+    fresh = output is not None and output.get("at", 0.0) >= max(said, default=0.0)
+    return fresh and _complete(dialogue, history.caller_of(dialogue.messages, event.call))
+
+
+def _complete(dialogue: Dialogue, utterance: str) -> bool:
+    """Whether an utterance has called tools, and all of them have returned."""
+    index = history.find(dialogue.messages, utterance)
+    calls = [] if index is None else dialogue.messages[index].get("tool_calls", [])
+    return bool(calls) and not history.pending_calls(dialogue.messages, calls)
+
+
+def _subject(dialogue: Dialogue, now: Situation) -> str:
+    """Id of the turn that is judged: the open one, or the one whose tools have answered."""
+    if now.tool_output and not now.words:
+        users = [m["id"] for m in dialogue.messages if m["role"] == "user"]
+        return users[-1] if users else ""
+    return dialogue.open_turn.id if dialogue.open_turn else ""
 
 
 def _silence(turn: Turn, event: Event) -> float | None:
@@ -187,6 +228,8 @@ def _kept_floor(dialogue: Dialogue, judgement: Judgement, event: Event, mind: Mi
         return dialogue
     if judgement.quiet:
         dialogue = close_turn(dialogue, event.at)
+    if utterance.behaviour == "interrupt":
+        _keep_cutting_in(event, mind)
     if utterance.status != "paused":
         return dialogue
     if judgement.delay is not None:
@@ -197,3 +240,12 @@ def _kept_floor(dialogue: Dialogue, judgement: Judgement, event: Event, mind: Mi
     mind.resume()
     mind.wake("resume", None)
     return replace(dialogue, utterance=replace(utterance, status="speaking"))
+
+
+def _keep_cutting_in(event: Event, mind: Mind) -> None:
+    """The ear's reflex pauses an interruption too: it goes on. The user may talk on once more."""
+    again = isinstance(event, SpeechStarted)
+    if again:
+        mind.resume()
+    if again or (isinstance(event, Due) and event.name == "give_way"):
+        mind.wake("give_way", event.at + Thresholds().give_way_after)

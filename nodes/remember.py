@@ -14,10 +14,11 @@ from graph.events import (
     Recalled,
     Remembered,
     Summarised,
+    TextTyped,
     UtteranceEnded,
 )
 from graph.mind import Mind, Work
-from graph.state import Dialogue, Exchange, Message, Recollection, Turn
+from graph.state import Dialogue, Exchange, Message, Recollection, Turn, Utterance
 from nodes import history
 from nodes.door import Node
 from nodes.words import words, words_behind
@@ -25,8 +26,11 @@ from nodes.words import words, words_behind
 RECALL_AFTER_WORDS = 3
 """Words with which a turn is first looked up, and by which it must grow to be looked up again."""
 
-_WRITE_ON = UtteranceEnded | Left | Joined | Remembered
-"""After these there may be turns to write; after `Remembered`, those that came meanwhile."""
+_WRITE_ON = UtteranceEnded | Left | Joined | Remembered | TextTyped
+"""After these there may be turns to write; after `Remembered`, those that came meanwhile.
+
+`TextTyped` is for runs without a session, where an utterance ends unseen inside the run before.
+"""
 
 
 class Memory(Protocol):
@@ -53,9 +57,13 @@ def remember_node(memory: Memory | None, summariser: Summariser) -> Node:
         turn = dialogue.open_turn
         if memory and turn and _has_grown(turn, dialogue.recollection):
             mind.start(_recall(memory, dialogue, turn, event.at))
-        if memory and isinstance(event, _WRITE_ON) and (fresh := unremembered(dialogue)):
+        if (
+            memory
+            and isinstance(event, _WRITE_ON)
+            and (fresh := unremembered(dialogue, gone=isinstance(event, Left | Joined)))
+        ):
             mind.start(_write(memory, dialogue, fresh, event.at))
-        if isinstance(event, UtteranceEnded | Joined):
+        if isinstance(event, UtteranceEnded | Joined | TextTyped):
             full = history.overflow(dialogue.messages)
             if full:
                 mind.start(_summary(summariser, dialogue, full, event.at))
@@ -64,15 +72,26 @@ def remember_node(memory: Memory | None, summariser: Summariser) -> Node:
     return remember
 
 
-def unremembered(dialogue: Dialogue) -> list[Exchange]:
-    """Closed turns that memory has not confirmed, without one that is still being answered."""
+def unremembered(dialogue: Dialogue, gone: bool = False) -> list[Exchange]:
+    """Closed turns that memory has not confirmed, without one that is still being answered.
+
+    Once the user is gone, no tool is waited for.
+    """
     messages = dialogue.messages
     known = history.find(messages, dialogue.remembered_upto) if dialogue.remembered_upto else None
     fresh = messages[known + 1 :] if known is not None else messages
-    if dialogue.agent_speaks and dialogue.utterance:
+    if dialogue.utterance and (
+        dialogue.agent_speaks or (not gone and _waits_for_tools(dialogue, dialogue.utterance))
+    ):
         answering = history.find(fresh, dialogue.utterance.turn)
         fresh = fresh if answering is None else fresh[:answering]
     return exchanges(fresh, dialogue.session)
+
+
+def _waits_for_tools(dialogue: Dialogue, utterance: Utterance) -> bool:
+    index = history.find(dialogue.messages, utterance.id)
+    calls = [] if index is None else dialogue.messages[index].get("tool_calls", [])
+    return bool(history.pending_calls(dialogue.messages, calls)) if calls else False
 
 
 def exchanges(messages: list[Message], session: str) -> list[Exchange]:
@@ -111,7 +130,7 @@ def _recall(memory: Memory, dialogue: Dialogue, turn: Turn, at: float) -> Work:
 def _write(memory: Memory, dialogue: Dialogue, fresh: list[Exchange], at: float) -> Work:
     async def run() -> Event:
         await memory.remember(fresh, dialogue.user, dialogue.started + at)
-        return Remembered(at=at, upto=fresh[-1].turn.rpartition("/")[2])
+        return Remembered(at=at, upto=fresh[-1].turn.removeprefix(f"{dialogue.session}/"))
 
     return Work("remember", run, keep=True)
 

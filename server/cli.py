@@ -17,7 +17,11 @@ LATER = {"evals": "evaluations", "sft": "training of judges"}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a subcommand; 0 if it went well, 2 for bad input."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if rest and not options.own_flags:
+        parser.error(f"unknown: {' '.join(rest)}")
+    options.rest = rest
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
@@ -34,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cleans2s", description="A voice agent with a mind.")
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
+    parser.set_defaults(own_flags=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     chat = commands.add_parser("chat", help="talk in the terminal, by text")
@@ -43,18 +48,32 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--pace", type=float, metavar="WPS", help="words a second (default: at once)")
     chat.set_defaults(run=_chat)
 
+    serve = commands.add_parser("serve", help="serve the agent, with a page to talk to")
+    _add_settings(serve)
+    serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default: 8765)")
+    serve.add_argument("--asr", metavar="ENGINE", help="who recognises speech (default: auto)")
+    serve.add_argument(
+        "--asr-replay", type=Path, metavar="PATH", help="recordings for --asr replay"
+    )
+    serve.add_argument("--tts", metavar="ENGINE", help="who speaks (default: auto)")
+    serve.set_defaults(run=_serve)
+
+    talk = commands.add_parser(
+        "talk", help="a client: send recordings, lines or the microphone", add_help=False
+    )
+    talk.set_defaults(run=_talk, own_flags=True)
+
     doctor = commands.add_parser("doctor", help="what this machine can run, and what is missing")
     _add_settings(doctor)
     doctor.set_defaults(run=_doctor)
 
     bench = commands.add_parser("bench", help="measure latency and load", add_help=False)
-    bench.set_defaults(run=_bench)
-    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    bench.set_defaults(run=_bench, own_flags=True)
 
     for name, what in LATER.items():
         later = commands.add_parser(name, help=f"{what} (not there yet)")
-        later.set_defaults(run=_later, name=name)
-        later.add_argument("rest", nargs=argparse.REMAINDER)
+        later.set_defaults(run=_later, name=name, own_flags=True)
     return parser
 
 
@@ -69,18 +88,25 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _settings(options: argparse.Namespace) -> Settings:
     settings = load_settings(persona=options.persona, data_dir=options.data_dir)
-    llm = {"model": options.llm, "base_url": options.llm_url}
-    memory = {"backend": options.memory}
-    return load_settings(
-        persona=options.persona,
-        data_dir=options.data_dir,
-        llm={**settings.llm.model_dump(), **_given(llm)},
-        memory={**settings.memory.model_dump(), **_given(memory)},
-    )
-
-
-def _given(flags: dict[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in flags.items() if value is not None}
+    nested = {
+        "llm": {"model": "llm", "base_url": "llm_url"},
+        "memory": {"backend": "memory"},
+        "asr": {"engine": "asr", "replay": "asr_replay"},
+        "tts": {"engine": "tts"},
+        "server": {"host": "host", "port": "port"},
+    }
+    groups = {
+        group: {
+            **getattr(settings, group).model_dump(),
+            **{
+                field: value
+                for field, flag in flags.items()
+                if (value := getattr(options, flag, None)) is not None
+            },
+        }
+        for group, flags in nested.items()
+    }
+    return load_settings(persona=options.persona, data_dir=options.data_dir, **groups)
 
 
 def _chat(options: argparse.Namespace) -> None:
@@ -89,6 +115,20 @@ def _chat(options: argparse.Namespace) -> None:
     asyncio.run(
         chat(_settings(options), user=options.user, session=options.session, pace=options.pace)
     )
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from server.serve import serve
+
+    serve(_settings(options))
+
+
+def _talk(options: argparse.Namespace) -> int:
+    from server.talk import add_arguments, options_of, talk
+
+    parser = argparse.ArgumentParser(prog="cleans2s talk")
+    add_arguments(parser)
+    return talk(options_of(parser.parse_args(options.rest)))
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -121,7 +121,7 @@ class Connection:
                 message = _parsed(content)
                 if isinstance(message, Bye):
                     return Closing()
-                self._talk.take(message)
+                await self._talk.take(message)
             except Refused as refusal:
                 self._complain(refusal)
             except BadInput as error:

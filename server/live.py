@@ -34,6 +34,10 @@ from server.story import blocked, history_of, messages_of
 from server.wire_output import WireOutput, written_voice
 
 
+MESSAGES_AHEAD = 32
+"""Messages of a client that may wait for the dialogue."""
+
+
 class Live:
     """One client's session with its ear and voice.
 
@@ -63,6 +67,7 @@ class Live:
         )
         self._session.watch(self._saw)
         self._session.on_trouble(self._troubled)
+        self._taken = 0
         self._segment = 0
         self._hearing = self._make_hearing() if hello.rate else None
         self._speech: ClientSpeech | None = None
@@ -109,8 +114,17 @@ class Live:
         except BadInput as error:
             raise refused("bad_audio", error) from error
 
-    def take(self, message: given.FromClient) -> None:
-        """A message of the client; raises `Refused` or `BadInput` for one that makes no sense."""
+    async def take(self, message: given.FromClient) -> None:
+        """A message of the client; raises `Refused` or `BadInput` for one that makes no sense.
+
+        A client that sends them faster than the dialogue can follow is kept waiting.
+        """
+        self._take(message)
+        self._taken += 1
+        if self._taken % MESSAGES_AHEAD == 0:
+            await self._session.settled()
+
+    def _take(self, message: given.FromClient) -> None:
         now = self._session.now()
         match message:
             case given.Text():

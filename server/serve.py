@@ -1,8 +1,7 @@
 """`cleans2s serve`: builds the engines that the settings name, says which, and listens."""
 
-import asyncio
-import logging
-from urllib.parse import urlsplit
+import socket
+import sys
 
 import uvicorn
 
@@ -12,35 +11,52 @@ from audio_io.clips import Clips
 from audio_io.tts.registry import load_tts
 from graph.errors import Unavailable
 from graph.services import build_services
-from graph.settings import AsrSettings, Settings
+from graph.settings import AsrSettings, Settings, key_for
 from server.app import create_app, described
 from server.hub import Engines, ServerOptions
 from server.protocol.wire import MAX_MESSAGE_BYTES
-
-log = logging.getLogger(__name__)
+from server.websocket import WebSocketProtocol
 
 
 def serve(settings: Settings) -> None:
     """Serves until interrupted. Raises `BadInput` for a wrong setting, `Unavailable` for an engine
     that cannot run here or a port that is taken."""
+    listening = _bound(settings.server.host, settings.server.port)
     services = build_services(settings)
     engines = build_engines(settings)
     app = create_app(services, engines, options_of(settings))
     config = uvicorn.Config(
-        app,
-        host=settings.server.host,
-        port=settings.server.port,
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
-        log_level="warning",
+        app, ws=WebSocketProtocol, ws_max_size=MAX_MESSAGE_BYTES, log_level="warning"
     )
-    server = _Server(config, [f"{name}: {one}" for name, one in described(services, engines).items()])
-    server.run()
-    if not server.started:
+    host, port = listening.getsockname()[:2]
+    told = [f"{name:>7}: {what}" for name, what in described(services, engines).items()]
+    told.append(f"CleanS2S listens on http://{host}:{port} - open it in a browser; Ctrl-C ends it")
+    _Server(config, told).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says what it runs on and where, once it does."""
+
+    def __init__(self, config: uvicorn.Config, told: list[str]) -> None:
+        super().__init__(config)
+        self._told = told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            sys.stdout.write("\n".join(self._told) + "\n")
+            sys.stdout.flush()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
         raise Unavailable(
-            f"{settings.server.host}:{settings.server.port} cannot be listened on;"
-            " set another one by --port or CLEANS2S_SERVER__PORT"
-        )
+            f"{host}:{port} cannot be listened on ({error.strerror}); set another place by"
+            " --host and --port, or CLEANS2S_SERVER__PORT"
+        ) from error
 
 
 def build_engines(settings: Settings) -> Engines:
@@ -52,7 +68,7 @@ def build_engines(settings: Settings) -> Engines:
 def asr_options(asr: AsrSettings) -> AsrOptions:
     """The settings as the engines read them."""
     given = asr.model_dump(exclude={"api_key"})
-    return AsrOptions(**given, api_key=asr.api_key.get_secret_value())
+    return AsrOptions(**given, api_key=key_for(asr.base_url, asr.api_key))
 
 
 def options_of(settings: Settings) -> ServerOptions:

@@ -1,4 +1,4 @@
-"""What the tests of the mind share: a persona, a strict `Mind`, and a conversation on its own clock.
+"""What tests of the mind share: a persona, a strict `Mind`, a conversation on its own clock.
 
 The graph, the nodes, the policy and the rules are the real ones. Only what lies outside the mind is
 played here: the voice (told by the test when it sounds and ends), the composer, and the memory.
@@ -323,9 +323,7 @@ class Conversation:
     ) -> Dialogue:
         """The newest utterance is over."""
         return await self.send(
-            UtteranceEnded(
-                at=self.now, utterance=self.utterance.id, heard=heard, reason=reason
-            )
+            UtteranceEnded(at=self.now, utterance=self.utterance.id, heard=heard, reason=reason)
         )
 
     async def speaks(self, about: str = "tell me a story please.") -> Dialogue:

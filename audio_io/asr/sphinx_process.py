@@ -9,6 +9,7 @@ and UTF-8 text: for S nothing, for F the hypothesis, for E the cepstral mean and
 parted by a line feed. The process ends with its stdin.
 """
 
+import os
 import struct
 import sys
 from typing import BinaryIO
@@ -22,7 +23,8 @@ CONFIG = {"fwdflat": False, "ds": 2, "maxhmmpf": 3000, "loglevel": "FATAL"}
 
 
 def main() -> None:
-    """Serves requests until stdin ends."""
+    """Serves requests until stdin ends, at a lower priority: the event loop comes first."""
+    os.nice(5)
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 

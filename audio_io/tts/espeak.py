@@ -7,7 +7,7 @@ espeak-ng is licensed under GPL-3.0; this project loads it at run time from the 
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -45,7 +45,7 @@ class EspeakEngine:
         """Loads the library; raises `Unavailable` where that fails."""
         self._rate = _thread().submit(_first_words).result()
 
-    async def synthesise(self, text: str, voice: str, language: str) -> AsyncIterator[Audio]:
+    async def synthesise(self, text: str, voice: str, language: str) -> AsyncGenerator[Audio, None]:
         """As `TtsEngine.synthesise`, with word times. Raises `TtsFailed`."""
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[Audio | None] = asyncio.Queue()

@@ -5,7 +5,7 @@ API: https://platform.openai.com/docs/api-reference/audio/createSpeech
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import httpx
 import numpy as np
@@ -71,7 +71,7 @@ class OpenAIEngine:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
         )
 
-    async def synthesise(self, text: str, voice: str, language: str) -> AsyncIterator[Audio]:
+    async def synthesise(self, text: str, voice: str, language: str) -> AsyncGenerator[Audio, None]:
         """As `TtsEngine.synthesise`. Raises `TtsFailed` that names the address and what to do."""
         wanted = {
             "model": self._model,

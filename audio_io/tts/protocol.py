@@ -1,6 +1,6 @@
 """What a speech engine is: text in, audio out. All audio of the voice is int16 mono at 24 kHz."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -55,8 +55,8 @@ class TtsEngine(Protocol):
     def bare(self) -> bool:
         """Its audio has no silence at the edges: pauses between sentences are the voice's task."""
 
-    def synthesise(self, text: str, voice: str, language: str) -> AsyncIterator[Audio]:
-        """Audio of one sentence, piece by piece as it is made; an async generator.
+    def synthesise(self, text: str, voice: str, language: str) -> AsyncGenerator[Audio, None]:
+        """Audio of one sentence, piece by piece as it is made.
 
         `voice` empty: the engine's default for `language` (BCP 47). Whoever stops early closes
         the generator, and the engine stops work. Raises `TtsFailed`.

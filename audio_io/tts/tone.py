@@ -6,7 +6,7 @@ would be spoken, with exact word times.
 """
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class ToneEngine:
     name = "tone"
     bare = True
 
-    async def synthesise(self, text: str, voice: str, language: str) -> AsyncIterator[Audio]:
+    async def synthesise(self, text: str, voice: str, language: str) -> AsyncGenerator[Audio, None]:
         """As `TtsEngine.synthesise`: one piece a word. `voice` shifts the pitch."""
         done = 0
         for first, last, weight in words_of(text):

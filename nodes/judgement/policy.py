@@ -58,6 +58,7 @@ class Thresholds:
     hold_above: float = 0.4
     """Probability of completion from which an answer is prepared in silence."""
 
+
 _A_TICK = 1e-6
 """A timer may fire this early, by rounding."""
 

@@ -7,7 +7,7 @@ dialogue", 2011, name textual completion as the strongest single cue).
 
 import re
 
-from graph.state import Appraisal, Estimate
+from graph.state import Appraisal, Estimate, is_cjk
 from nodes.judgement.estimator import View
 from nodes.persona import Opinion
 from nodes.words import (
@@ -30,6 +30,20 @@ _GOES_ON = frozenset(
 )
 _HESITATES = frozenset("uh um er erm hmm 嗯 那个".split())
 _OPEN_ENDS = (("you", "know"), ("i", "mean"), ("kind", "of"), ("sort", "of"), ("and", "then"))
+_LINKS = frozenset("and but or so because if when while although though unless since".split())
+_VERBS = frozenset(
+    "am are is was were be been do does did don't doesn't didn't have has had can could"
+    " will would shall should may might must get gets got give gives gave go goes went gone"
+    " know knows knew think thinks thought say says said see sees saw seen want wants make"
+    " makes made take takes took taken come comes came tell tells told ask asks let lets"
+    " find finds found feel feels felt leave left put keep keeps kept begin began seem seems"
+    " show shows hear heard run runs ran need needs like likes love loves hate hates work"
+    " works live lives call calls try tries use uses look looks believe bring brought happen"
+    " happens write wrote read sit sat stand stood lose lost pay paid meet met eat ate drink"
+    " drank sleep slept buy bought play plays speak spoke mean means i'm it's that's he's"
+    " she's there's we're they're you're i've we've they've i'll we'll".split()
+)
+_PRONOUNS = frozenset("them him her this that these those there here they your their ours".split())
 _CLOSED_ENDS = frozenset(
     "please thanks thank bye goodbye right ok okay yes no too either anyway though today"
     " tomorrow yesterday it that's done all 吗 呢 吧 了 谢谢 再见".split()
@@ -46,7 +60,7 @@ _AFFRONTS = re.compile(
 _UNREASONABLE = re.compile(
     r"\b(how (do|can|could|would|should|to)( i| you| we| one)?|tell me|teach me|show me|help me"
     r"|give me|write( me)?|create|develop|make( me)?|explain|instructions|guide|tutorial|provide"
-    r"|steps)\b.*\b(bombs?|explosives?|meth(amphetamine)?|weapons? of|poison (someone|somebody|my"
+    r"|steps)\b.{0,200}\b(bombs?|explosives?|meth(amphetamine)?|weapons? of|poison (someone|somebody|my"
     r"|him|her|people|a person)|kill (someone|somebody|my|him|her|people|a person)|murder"
     r"|malware|ransomware|virus that|phishing|hack into|steal|launder|counterfeit|forge|stalk"
     r"|blackmail|bribe|traffick\w*|child porn\w*|identity theft|ddos|credit card numbers?"
@@ -97,7 +111,22 @@ def p_complete(text: str) -> float:
         return 0.75 if len(spoken) >= 4 else 0.6
     if spoken[-1] in _CLOSED_ENDS:
         return 0.8
+    if spoken[0] in _LINKS and not any(_is_verb(word) for word in spoken):
+        return 0.2  # "and so my fellow Americans": a clause that has begun and says nothing yet
+    if len(spoken) >= 4 and _is_content(spoken[-1]) and any(_is_verb(word) for word in spoken):
+        return 0.75
     return 0.35 if len(spoken) < 3 else 0.55
+
+
+def _is_verb(word: str) -> bool:
+    """Whether it may be a clause's verb: one of the common ones, or by its ending."""
+    stem = word.partition("'")[0]
+    return word in _VERBS or stem in _VERBS or (len(word) > 4 and word.endswith(("ed", "ing")))
+
+
+def _is_content(word: str) -> bool:
+    """Whether it carries meaning, as the last word of a clause mostly does."""
+    return (len(word) > 3 or is_cjk(word[0])) and word not in _PRONOUNS
 
 
 def appraise(view: View) -> tuple[Appraisal, float]:
@@ -131,7 +160,7 @@ def boring(view: View) -> float:
 def _loops(spoken: list[str]) -> float:
     """Share of three-word runs that a long turn says more than once."""
     runs = [tuple(spoken[i : i + 3]) for i in range(len(spoken) - 2)]
-    return 2 * (1 - len(set(runs)) / len(runs)) if len(runs) >= 15 else 0.0
+    return min(1.0, 2 * (1 - len(set(runs)) / len(runs))) if len(runs) >= 15 else 0.0
 
 
 def _touched(view: View) -> Opinion | None:

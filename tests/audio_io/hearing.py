@@ -124,6 +124,34 @@ async def hear(
     return heard
 
 
+class Notes(Listener):
+    """What a listener is told."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, str, int, bool]] = []
+        self.errors: list[tuple[int, Exception]] = []
+        self._news = asyncio.Event()
+
+    def heard(self, segment: int, text: str, confirmed: int, final: bool) -> None:
+        self.said.append((segment, text, confirmed, final))
+        self._news.set()
+
+    def failed(self, segment: int, error: Exception) -> None:
+        self.errors.append((segment, error))
+        self._news.set()
+
+    async def until(self, said: int = 0, finals: int = 0) -> None:
+        """Waits for so many results of any kind, and so many final ones."""
+        async with asyncio.timeout(10):
+            while len(self.said) < said or len(self.finals) < finals:
+                self._news.clear()
+                await self._news.wait()
+
+    @property
+    def finals(self) -> dict[int, str]:
+        return {segment: text for segment, text, _, final in self.said if final}
+
+
 class Tape:
     """A recogniser that keeps the sound it is given, and says what a test tells it to."""
 

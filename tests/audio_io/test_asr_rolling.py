@@ -7,40 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from audio_io.asr.protocol import Listener
 from audio_io.asr.rolling import LONGEST, RollingRecogniser
 from audio_io.pcm import Samples
-from tests.audio_io.hearing import LIBRI, speech
+from tests.audio_io.hearing import LIBRI, Notes, speech
 
 SECOND = 16000
-
-
-class Notes(Listener):
-    """What a listener is told."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[int, str, int, bool]] = []
-        self.errors: list[tuple[int, Exception]] = []
-        self._news = asyncio.Event()
-
-    def heard(self, segment, text, confirmed, final):
-        self.said.append((segment, text, confirmed, final))
-        self._news.set()
-
-    def failed(self, segment, error):
-        self.errors.append((segment, error))
-        self._news.set()
-
-    async def until(self, said: int = 0, finals: int = 0) -> None:
-        """Waits for so many results of any kind, and so many final ones."""
-        async with asyncio.timeout(10):
-            while len(self.said) < said or len(self.finals) < finals:
-                self._news.clear()
-                await self._news.wait()
-
-    @property
-    def finals(self) -> dict[int, str]:
-        return {segment: text for segment, text, _, final in self.said if final}
 
 
 class Engine:

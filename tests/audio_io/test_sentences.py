@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from audio_io.sentences import (
     FIRST_LIMIT,
     LIMIT,
@@ -7,11 +10,10 @@ from audio_io.sentences import (
     pause_after,
     speakable,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 PROSE = st.text(
-    alphabet=st.sampled_from(list("abcXYZ 0123.,!?;:…—\n\"'”)。，！？；你好我们🙂\u0301")), max_size=900
+    alphabet=st.sampled_from(list("abcXYZ 0123.,!?;:…—\n\"'”)。，！？；你好我们🙂\u0301")),
+    max_size=900,
 ) | st.text(max_size=900)
 
 

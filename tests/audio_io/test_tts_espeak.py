@@ -1,8 +1,10 @@
 import asyncio
+import itertools
 import logging
 
 import numpy as np
 import pytest
+
 from audio_io.tts import espeak
 from audio_io.tts.espeak import EspeakEngine
 from audio_io.tts.protocol import RATE, Audio, Word
@@ -73,7 +75,7 @@ async def test_words_cover_the_text_whatever_is_in_it(engine: EspeakEngine, text
     assert len(samples)
     assert words[0].first == 0
     assert words[-1].last == len(text)
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in itertools.pairwise(words):
         assert text[left.last : right.first].strip() == ""
         assert left.end <= right.start
 
@@ -130,9 +132,7 @@ async def test_many_sessions_speak_at_the_same_time_and_get_their_own_words():
     engines = [EspeakEngine() for _ in range(3)]
     texts = [f"This is sentence number {number}." for number in range(24)]
     alone = [len((await spoken(engines[0], text))[0]) for text in texts]
-    together = await asyncio.gather(
-        *(spoken(engines[i % 3], text) for i, text in enumerate(texts))
-    )
+    together = await asyncio.gather(*(spoken(engines[i % 3], text) for i, text in enumerate(texts)))
     for (samples, words), length, text in zip(together, alone, texts, strict=True):
         assert abs(len(samples) - length) < 0.1 * RATE
         assert "".join(text[word.first : word.last] for word in words) == text.replace(" ", "")

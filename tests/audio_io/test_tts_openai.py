@@ -2,10 +2,10 @@ import asyncio
 
 import numpy as np
 import pytest
+
 from audio_io.tts.openai import OpenAIEngine
 from audio_io.tts.protocol import RATE, TtsFailed
 from graph.errors import BadInput
-
 from tests.audio_io.speech_server import Reply, speech, speech_server
 
 TONE = speech(0.5)
@@ -70,7 +70,9 @@ async def test_chunks_that_split_samples_are_put_together():
     assert await answer(Reply([TONE[:1], TONE[1:2], TONE[2:3], TONE[3:]])) == TONE
 
 
-@pytest.mark.parametrize(("rate", "kind"), [(22_050, "audio/pcm"), (24_000, "audio/pcm;rate=44100")])
+@pytest.mark.parametrize(
+    ("rate", "kind"), [(22_050, "audio/pcm"), (24_000, "audio/pcm;rate=44100")]
+)
 async def test_a_server_with_another_rate_is_resampled(rate: int, kind: str):
     source = 44_100 if "44100" in kind else rate
     pcm = await answer(Reply([speech(1.0, source)], kind=kind), rate=rate)

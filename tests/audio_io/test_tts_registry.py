@@ -1,8 +1,10 @@
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from audio_io.tts.registry import load_tts, tts_names
 from graph.errors import BadInput, Unavailable
 
@@ -18,7 +20,7 @@ class Options:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A distribution of a third party with a speech engine, installed beside ours."""
     (tmp_path / "parrot.py").write_text(
         "from audio_io.tts.tone import ToneEngine\n"

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from audio_io.playback import LOOKAHEAD
 from audio_io.sentences import cut
 from audio_io.tts.protocol import RATE
@@ -8,7 +9,6 @@ from audio_io.tts.tone import ToneEngine
 from evals.virtual_time import run_virtual
 from graph.events import ToolCalled
 from graph.state import ToolRequest
-
 from tests.audio_io.voice_rig import MS, Stage, expected, on_stage, saying, utterance
 
 TEXT = "The train leaves at noon today. It goes by the river, past the old mill. You will like it."
@@ -94,10 +94,11 @@ def test_after_a_wait_for_the_text_the_next_sentence_comes_without_another_pause
         async with on_stage() as stage:
             stage.voice.say(utterance("u1"), saying("I am here. ", "And", 3.0, " more."))
             await stage.end("u1")
-            return first.pcm + second.pcm, stage.player.tracks[1].pcm
+            return first.pcm + second.pcm, stage.player.tracks[1]
 
-    wanted, got = run_virtual(scene())
-    assert bytes(got) == wanted
+    wanted, track = run_virtual(scene())
+    assert bytes(track.pcm) == wanted
+    assert track.lead <= 0.2 * RATE
 
 
 def test_the_next_sentence_is_made_only_when_it_is_soon_needed():
@@ -292,6 +293,40 @@ def test_a_lagging_client_is_waited_for_before_the_utterance_ends():
     seconds, end = run_virtual(scene())
     assert end.at == pytest.approx(seconds + 0.3, abs=0.002)
     assert end.heard == "Good day to you."
+
+
+def test_a_lagging_client_still_lags_when_the_word_is_said_again():
+    async def scene():
+        wanted = await expected(TEXT)
+        begin, end, before = wanted.words[5]
+        async with on_stage() as stage:
+            stage.voice.say(utterance("u1"), saying(TEXT))
+            await asyncio.sleep((begin + end) / 2 / RATE + 0.15)
+            stage.voice.pause()
+            stage.voice.played(1, (begin + end) // 2 // MS)
+            await asyncio.sleep(1)
+            stage.voice.resume()
+            await asyncio.sleep((end - begin) / RATE + 0.1)
+            stage.voice.hush()
+            return wanted, before, stage
+
+    wanted, before, stage = run_virtual(scene())
+    begin, _, _ = wanted.words[5]
+    assert stage.player.resumes == [(1, begin // MS)]
+    assert stage.ends()[0].heard == wanted.words[4][2] != before
+
+
+def test_a_lagging_client_catches_up_while_the_text_makes_it_wait():
+    async def scene():
+        async with on_stage() as stage:
+            stage.voice.say(utterance("u1"), saying("I am here. ", "And", 4.0, " there is more."))
+            await asyncio.sleep(0.5)
+            stage.voice.played(1, 300)
+            await asyncio.sleep(3.55)
+            stage.voice.hush()
+            return stage.ends()[0].heard
+
+    assert run_virtual(scene()) == "I am here."
 
 
 def test_a_client_that_stands_still_holds_nothing_up_and_has_not_heard_the_rest():

@@ -1,11 +1,11 @@
 import asyncio
 
 import pytest
+
 from audio_io.clips import Clip, Clips
 from audio_io.tts.openai import OpenAIEngine
 from audio_io.tts.protocol import TtsFailed
 from audio_io.tts.tone import ToneEngine
-
 from tests.audio_io.speech_server import Reply, speech, speech_server
 
 

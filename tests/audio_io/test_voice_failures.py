@@ -4,12 +4,12 @@ import asyncio
 import logging
 
 import pytest
+
 from audio_io.tts.openai import OpenAIEngine
 from audio_io.tts.tone import ToneEngine
 from evals.virtual_time import run_virtual
 from graph.errors import CleanS2SError
 from graph.events import UtteranceEnded
-
 from tests.audio_io.speech_server import Part, Reply, SpeechServer, speech, speech_server
 from tests.audio_io.voice_rig import Stage, on_stage, saying, utterance
 
@@ -44,7 +44,7 @@ def test_the_text_fails_before_its_first_word(error: Exception, warm: bool):
 
 
 def test_the_text_fails_in_its_first_words_and_the_torn_ones_are_not_spoken():
-    end, stage = fail_text("I think ", "that", ModelGone("died"))
+    end, _ = fail_text("I think ", "that", ModelGone("died"))
     assert (end.reason, end.heard) == ("failed", TROUBLE)
 
 
@@ -127,10 +127,15 @@ def test_two_failures_in_a_row_are_told_and_a_success_forgets_them():
     async def scene():
         async with on_stage() as stage:
             said: list[list[tuple[str, str]]] = []
-            for number, pieces in enumerate(
-                [(ModelGone("a"),), ("Fine.",), (ModelGone("b"),), (ModelGone("c"),), ("Fine.",)]
-            ):
-                stage.voice.say(utterance(f"u{number}"), saying(*pieces))
+            texts: list[str | Exception] = [
+                ModelGone("a"),
+                "Fine.",
+                ModelGone("b"),
+                ModelGone("c"),
+                "Fine.",
+            ]
+            for number, piece in enumerate(texts):
+                stage.voice.say(utterance(f"u{number}"), saying(piece))
                 await stage.end(f"u{number}")
                 said.append(list(stage.troubles))
             return said

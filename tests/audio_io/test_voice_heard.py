@@ -1,12 +1,13 @@
 import asyncio
+import itertools
 
 import pytest
-from audio_io.heard import estimate, heard_text, spoken_seconds, word_start, words_of
-from audio_io.tts.openai import OpenAIEngine
-from audio_io.tts.protocol import Word
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_io.heard import estimate, heard_text, spoken_seconds, word_start, words_of
+from audio_io.tts.openai import OpenAIEngine
+from audio_io.tts.protocol import Word
 from tests.audio_io.speech_server import Reply, speech, speech_server
 from tests.audio_io.voice_rig import on_stage, saying, utterance
 
@@ -44,7 +45,7 @@ def test_estimated_words_fill_the_audio(text: str, seconds: float):
         assert words[0].start == 0
         assert words[-1].end == pytest.approx(seconds)
         assert heard_text(text, words, seconds * 1.001) == text
-    for left, right in zip(words, words[1:], strict=False):
+    for left, right in itertools.pairwise(words):
         assert left.end == right.start
 
 

@@ -1,5 +1,6 @@
 """What happens to a memory when the process dies, or its folder does not work."""
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -81,17 +82,21 @@ print("survived")
 async def test_killed_while_it_writes_every_fact_is_there_once_afterwards(
     embedder: MiniLm, tmp_path: Path, name: str, where: str
 ):
-    died = subprocess.run(
-        [sys.executable, "-c", DYING, name, where, str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    await asyncio.to_thread(_die, name, where, tmp_path)
     memory = BACKENDS[name](tmp_path, embedder)
     await memory.remember([said("I live in Rome.", "t4")], "ann", NOW)
     await memory.remember([said(LONG, "t2"), said("I play chess.", "t3")], "ann", NOW)
     found = await memory.recall("my name, my boat, my red piano, chess, and Rome", "ann", NOW)
     assert sorted(fact.turn for fact in found.facts) == ["t1", "t2", "t2", "t3", "t4"]
     await memory.close()
+
+
+def _die(name: str, where: str, folder: Path) -> None:
+    died = subprocess.run(
+        [sys.executable, "-c", DYING, name, where, str(folder)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL, died.stderr
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The policy as a table: a situation, an estimate, and what a person would do."""
 
-
 from dataclasses import replace
 from typing import Any
 
@@ -399,8 +398,9 @@ def test_courtesy_makes_an_affront_good() -> None:
 
 
 def test_an_insult_with_thanks_is_still_an_insult() -> None:
-    rude, polite = after(Rapport(), ("affront", False, 1.0)), after(
-        Rapport(), ("affront", True, 1.0)
+    rude, polite = (
+        after(Rapport(), ("affront", False, 1.0)),
+        after(Rapport(), ("affront", True, 1.0)),
     )
     assert polite.affronts == rude.affronts == 1
     assert polite.patience == rude.patience
@@ -457,5 +457,3 @@ def test_patience_stays_a_share_whatever_happens(turns: list[tuple[str, bool, fl
     rapport = after(Rapport(), *turns)
     assert 0.0 <= rapport.patience <= 1.0
     assert rapport.affronts >= 0
-
-

@@ -111,9 +111,7 @@ def test_silence_counts_from_the_moment_the_voice_stopped() -> None:
 
 
 def test_first_words_that_come_after_the_voice_stopped_do_not_move_that_moment() -> None:
-    stopped = after(
-        Dialogue(), SpeechStarted(at=0.0, segment=1), SpeechStopped(at=0.6, segment=1)
-    )
+    stopped = after(Dialogue(), SpeechStarted(at=0.0, segment=1), SpeechStopped(at=0.6, segment=1))
     for final in (False, True):
         late = after(stopped, Partial(at=1.4, segment=1, text="hello", final=final))
         assert open_turn(late).silent_since == 0.6

@@ -43,7 +43,7 @@ async def test_partials_of_two_segments_stay_apart() -> None:
 
 async def test_a_partial_does_not_overtake_what_came_before_it() -> None:
     inbox = Inbox()
-    events = [
+    events: list[Event] = [
         Partial(segment=1, text="so"),
         SpeechStopped(segment=1),
         Partial(segment=1, text="so I"),
@@ -55,7 +55,12 @@ async def test_a_partial_does_not_overtake_what_came_before_it() -> None:
 
 async def test_a_wake_up_that_waits_is_taken_back_and_others_stay() -> None:
     inbox = Inbox()
-    events = [Due(name="resume"), TextTyped(text="hello"), Due(name="endpoint"), Due(name="resume")]
+    events: list[Event] = [
+        Due(name="resume"),
+        TextTyped(text="hello"),
+        Due(name="endpoint"),
+        Due(name="resume"),
+    ]
     for event in events:
         inbox.put(event)
     inbox.drop_due("resume")

@@ -146,7 +146,7 @@ async def test_two_sessions_write_in_turn_and_keep_apart(tmp_path: Path) -> None
             for number in range(12):
                 one.type(f"One says {number}.")
                 two.type(f"Two says {number}.")
-                await until(lambda n=number: len(one.ends()) > n and len(two.ends()) > n)
+                await until(lambda: len(one.ends()) == len(two.ends()) == number + 1)  # noqa: B023
     async with keeping(tmp_path) as checkpoints:
         for name, word in (("one", "One"), ("two", "Two")):
             state = await checkpoints.latest(name)

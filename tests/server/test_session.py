@@ -568,7 +568,7 @@ async def test_two_sessions_on_one_graph_keep_apart() -> None:
             two.type(f"I am Ben and this is turn {number}.")
             await one.session.settled()
             await two.session.settled()
-            await until(lambda n=number: len(one.ends()) > n and len(two.ends()) > n)
+            await until(lambda: len(one.ends()) == len(two.ends()) == number + 1)  # noqa: B023
     for scene, name, other in ((one, "Ann", "Ben"), (two, "Ben", "Ann")):
         user = [text for role, text in scene.history if role == "user"]
         assert user == [f"I am {name} and this is turn {number}." for number in range(10)]

@@ -1,0 +1,5 @@
+"""Imported by the server that forks the processes to be killed, so that each of them starts fast."""
+
+from tests.server.killed import warm_up
+
+warm_up()
