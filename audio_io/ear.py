@@ -127,6 +127,7 @@ class Ear:
             return
         if self._rest.size:
             self._scribe.feed(self._segment, self._rest)
+            self._origin += self._rest.size / EAR_RATE
             self._rest = self._rest[:0]
         self._stopped(self._rule.stop())
 

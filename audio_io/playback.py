@@ -177,6 +177,8 @@ class Playback:
         if not self._sounded:
             return ""
         at, text = self._head.at(self._loop.time()), ""
+        if at == self._ready:
+            at = self._total  # a part of a millisecond waits for more audio
         for sentence in self._sentences:
             if sentence.end is not None and at >= sentence.end:
                 text += sentence.text

@@ -54,10 +54,6 @@ class VoiceModel:
 
     def __init__(self) -> None:
         self._model = shared_model()
-        self.reset()
-
-    def reset(self) -> None:
-        """Forgets what was heard before."""
         self._state = np.zeros((2, 1, 128), dtype=np.float32)
         self._input = np.zeros((1, _CONTEXT + WINDOW), dtype=np.float32)
 
@@ -102,7 +98,7 @@ class VadOptions:
 class Change:
     """Speech has started or stopped: seen in this window, true since the start of window `since`.
 
-    Windows are counted from the last reset.
+    Windows are counted from 0.
     """
 
     kind: Literal["started", "stopped"]
@@ -120,10 +116,6 @@ class SpeechRule:
 
     def __init__(self, options: VadOptions) -> None:
         self._options = options
-        self.reset()
-
-    def reset(self) -> None:
-        """Back to silence, window 0."""
         self.speaking = False
         self._window = 0
         self._evidence = 0.0

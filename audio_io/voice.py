@@ -174,7 +174,6 @@ class Voice:
                 await speech.production.finish_sentence()
             speech.playback.drop_unfinished()
             if speech.playback.empty:
-                await speech.playback.released()
                 await speech.production.say_line(self._trouble(), failure.stage != "tts")
         except StageFailed as second:
             log.warning("nor can the line for trouble be said: %s", second)

@@ -21,7 +21,7 @@ from memory.database import unavailable
 from memory.embedder import Embedder
 from memory.keeper import Keeper, user_key
 from memory.mem0_parts import PROVIDER, Chat, ChatForMem0, EmbedderForMem0
-from memory.protocol import Summariser
+from memory.protocol import MemoryUnavailable, Summariser
 from memory.sqlite_backend import as_said
 from memory.temporal import local
 from memory.words import is_filler
@@ -65,8 +65,15 @@ class Mem0Facts:
         self._embedder = embedder
         self._chat = None if llm is None else Chat(llm, self._lock)
         self._shards: dict[int, Any] = {}
-        with self._explained():
+        try:
             self._client = _open_qdrant(folder)
+        except ImportError as error:
+            raise MemoryUnavailable(
+                f"memory: mem0 cannot be loaded ({error}); install CleanS2S anew, or set the"
+                " memory backend to sqlite"
+            ) from error
+        except (sqlite3.Error, OSError, RuntimeError) as error:
+            raise unavailable(folder, error) from error
 
     def write(self, user: str, turn: Exchange) -> None:
         """See `FactStore.write`."""
@@ -127,6 +134,8 @@ class Mem0Facts:
         prompt: str | None = None,
     ) -> None:
         messages = [{"role": role, "content": text} for role, text in said if text.strip()]
+        if not messages:
+            return
         metadata = {
             "turn": turn.turn,
             "turn_key": user_key(turn.turn),
@@ -149,9 +158,12 @@ class Mem0Facts:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        """Turns what a broken store raises, in SQLite, Qdrant or mem0, into `MemoryUnavailable`."""
+        from mem0.exceptions import VectorStoreError
+
         try:
             yield
-        except (sqlite3.Error, OSError, RuntimeError) as error:
+        except (sqlite3.Error, OSError, RuntimeError, VectorStoreError) as error:
             raise unavailable(self._folder, error) from error
 
 

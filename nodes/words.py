@@ -49,7 +49,12 @@ _BETWEEN = " \t\n,.;:!?…—–)，。；：！？、）」』"
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case without punctuation; a CJK character is a word."""
-    return [token.lower().replace("’", "'") for token in _TOKEN.findall(text)]
+    return list(_words(text))
+
+
+@lru_cache(maxsize=64)  # one run asks for those of the same few texts a dozen times
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(token.lower().replace("’", "'") for token in _TOKEN.findall(text))
 
 
 _STOP_WORDS = [

@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure latency and load", add_help=False)
     bench.set_defaults(run=_bench, own_flags=True)
 
+    demo = commands.add_parser("demo", help="one scripted conversation, with sound", add_help=False)
+    demo.set_defaults(run=_demo, own_flags=True)
+
     for name, what in LATER.items():
         later = commands.add_parser(name, help=f"{what} (not there yet)")
         later.set_defaults(run=_later, name=name, own_flags=True)
@@ -139,6 +142,10 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     return int(importlib.import_module("evals.bench.run").main(options.rest))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    return int(importlib.import_module("evals.demo.run").main(options.rest))
 
 
 def _later(options: argparse.Namespace) -> int:

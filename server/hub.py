@@ -10,6 +10,7 @@ from typing import Protocol
 
 from audio_io.asr.protocol import AsrEngine
 from audio_io.clips import Clips
+from audio_io.vad import shared_model
 from graph.dialogue import Graph
 from graph.errors import BadInput, CleanS2SError
 from graph.services import Services
@@ -196,6 +197,8 @@ async def open_hub(
         restrictions = await stack.enter_async_context(open_restrictions(folder))
         checkpoints = await stack.enter_async_context(open_checkpoints(services))
         tasks = await stack.enter_async_context(_chores())
+        if engines.asr:
+            await asyncio.to_thread(shared_model)  # or the first hello would wait for it
         hub = Hub(
             services, engines, options, access, restrictions, checkpoints, services.graph(), tasks
         )

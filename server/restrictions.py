@@ -42,17 +42,14 @@ class Restrictions:
         self._work.set()
 
     async def run(self) -> None:
-        """Writes what waits, until cancelled; then what still waits."""
-        try:
-            while True:
-                await self._work.wait()
-                self._work.clear()
-                await self._write()
-        except asyncio.CancelledError:
-            await self._write()
-            raise
+        """Writes what waits, until cancelled."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            await self.flush()
 
-    async def _write(self) -> None:
+    async def flush(self) -> None:
+        """Writes what waits."""
         now = self._now()
         waiting = {user: one for user, one in self._unwritten.items() if one.until > now}
         if self._file is None or not waiting:
@@ -69,8 +66,10 @@ class Restrictions:
 
 
 @asynccontextmanager
-async def open_restrictions(folder: Path) -> AsyncIterator[Restrictions]:
-    """The restrictions of a data folder, with their writer running.
+async def open_restrictions(
+    folder: Path, now: Callable[[], float] = time.time
+) -> AsyncIterator[Restrictions]:
+    """The restrictions of a data folder, with their writer running. `now` gives unix seconds.
 
     Where the folder cannot be written they last as long as the process, which is said once.
     """
@@ -80,13 +79,14 @@ async def open_restrictions(folder: Path) -> AsyncIterator[Restrictions]:
     except (OSError, sqlite3.Error) as error:
         log.warning("%s cannot be written (%s): restrictions end with this process", file, error)
         file = None
-    restrictions = Restrictions(file)
+    restrictions = Restrictions(file, now)
     writer = asyncio.create_task(restrictions.run())
     try:
         yield restrictions
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
+        await restrictions.flush()
 
 
 def _make(file: Path) -> None:

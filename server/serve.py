@@ -14,8 +14,7 @@ from graph.services import build_services
 from graph.settings import AsrSettings, Settings, key_for
 from server.app import create_app, described
 from server.hub import Engines, ServerOptions
-from server.protocol.wire import MAX_MESSAGE_BYTES
-from server.websocket import WebSocketProtocol
+from server.websocket import uvicorn_config
 
 
 def serve(settings: Settings) -> None:
@@ -25,13 +24,10 @@ def serve(settings: Settings) -> None:
     services = build_services(settings)
     engines = build_engines(settings)
     app = create_app(services, engines, options_of(settings))
-    config = uvicorn.Config(
-        app, ws=WebSocketProtocol, ws_max_size=MAX_MESSAGE_BYTES, log_level="warning"
-    )
     host, port = listening.getsockname()[:2]
     told = [f"{name:>7}: {what}" for name, what in described(services, engines).items()]
     told.append(f"CleanS2S listens on http://{host}:{port} - open it in a browser; Ctrl-C ends it")
-    _Server(config, told).run(sockets=[listening])
+    _Server(uvicorn_config(app), told).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

@@ -54,12 +54,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
 
-def uvicorn_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
-    """How uvicorn serves the application. Sound is not worth compressing."""
+def uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves the application, on sockets that it is given.
+
+    Sound is not worth compressing.
+    """
     return uvicorn.Config(
         app,
-        host=host,
-        port=port,
         ws=WebSocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,

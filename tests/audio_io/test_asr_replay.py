@@ -107,12 +107,12 @@ def test_a_voice_that_is_not_known_has_no_words_and_the_log_says_so(engine, capl
 
 
 def test_no_recording_is_taken_for_another():
-    """Every half second of every recording against a library of all the others."""
+    """The shortest piece that is looked for, from every half second of every recording."""
     recordings = load_recordings(data("word_times.json").parent)
     for recording in recordings:
         others = Library([other for other in recordings if other is not recording])
-        for start in range(0, len(recording.sound) - 2000, 2000):
-            needle = recording.sound[start : start + 2000]
+        for start in range(0, len(recording.sound) - 1400, 2000):
+            needle = recording.sound[start : start + 1400]
             if np.abs(needle).max() > 500:
                 assert others.find(needle) is None, (recording.name, start / 4000)
 
@@ -124,7 +124,7 @@ def test_the_place_in_a_recording_is_found_to_the_millisecond():
         match = library.find(low(samples[start : start + 8000]))
         assert match is not None
         assert -match.shift == pytest.approx(start / 16000, abs=0.001)
-        assert match.likeness > 0.9
+        assert match.likeness > 0.88
     assert library.find(np.zeros(2000, dtype=np.float32)) is None
 
 

@@ -340,6 +340,12 @@ async def test_a_client_may_end_the_segment_itself():
     assert np.array_equal(tape.sound(1), samples[first:20100])
     ear.flush()
     assert len(heard.events) == 3
+    await ear.feed(samples[20100:].tobytes())
+    assert heard.started[1].at >= heard.stopped[0].at
+    assert heard.stopped[3].at == pytest.approx(7.65, abs=0.05)
+    first = round(tape.starts[2] * 16000)
+    assert first >= 20100
+    assert np.array_equal(tape.sound(2), samples[first : first + len(tape.sound(2))])
     ear.close()
 
 

@@ -94,15 +94,6 @@ def test_sessions_do_not_hear_each_other():
     assert min(expected) < 0.05
 
 
-def test_a_reset_forgets():
-    samples, _ = speech(JFK, 16000)
-    windows = samples[: 60 * WINDOW].reshape(-1, WINDOW)
-    model = VoiceModel()
-    first = [model.probability(window) for window in windows]
-    model.reset()
-    assert [model.probability(window) for window in windows] == first
-
-
 def test_loading_the_model_imports_neither_silero_nor_torch():
     code = (
         "import sys; from audio_io.vad import shared_model; shared_model(); "

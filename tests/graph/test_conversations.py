@@ -84,7 +84,6 @@ async def test_the_last_words_may_come_after_the_silence() -> None:
     await talk.partial("Where do you")
     await talk.passes(0.4)
     await talk.silence()
-    assert talk.utterance.status == "held" if talk.dialogue.utterance else True
     await talk.passes(0.1)
     await talk.partial("Where do you live?", final=True)
     await talk.passes(0.4)
@@ -272,9 +271,9 @@ async def test_chinese_is_heard_answered_and_amended_by_character() -> None:
 
 async def test_a_huge_turn_is_answered_like_any_other() -> None:
     talk = Conversation()
-    await talk.types("how to do this and " * 20_000)
+    await talk.types("how to do this and " * 3_000)
     assert talk.action in ("reply", "deflect")
-    assert len(talk.messages[0]["content"]) > 300_000
+    assert len(talk.messages[0]["content"]) > 50_000
 
 
 async def test_personas_differ_in_when_they_cut_in() -> None:

@@ -14,6 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from memory.embedder import MiniLm
 from memory.keeper import Keeper
 from memory.mem0_backend import open_mem0
+from memory.protocol import MemoryUnavailable
 from tests.llm_server import Answer, Request, dies, llm_server, page, refuses
 from tests.memory.keeping import DAY, NOW, facts, said
 
@@ -134,12 +135,34 @@ async def test_a_model_that_finds_nothing_is_believed(embedder: MiniLm, tmp_path
 
 
 async def test_answers_in_a_code_block_behind_thoughts_are_read(embedder: MiniLm, tmp_path: Path):
-    memory = '{"memory": [{"id": "0", "text": "用户的狗叫Biscuit"}]}'
-    body = f"<think>A dog!</think>\n```json\n{memory}\n```"
+    found = '{"memory": [{"id": "0", "text": "用户的狗叫Biscuit"}]}'
+    body = f"<think>A dog!</think>\n```json\n{found}\n```"
     with llm_server([answers(body)]) as server:
         memory = remembering(tmp_path, embedder, server.url)
         await memory.remember([TURN], "ann", NOW)
         assert await facts(memory, "用户的狗") == ["用户的狗叫Biscuit"]
+        await memory.close()
+
+
+@pytest.mark.parametrize("with_model", [True, False], ids=["extracted", "as said"])
+async def test_a_store_that_cannot_write_says_so_and_the_turn_is_kept_later(
+    embedder: MiniLm, tmp_path: Path, with_model: bool
+):
+    def script(request: Request) -> Answer:
+        return extracts("User plays the cello" if "cello" in str(request.body) else "User has Rex")
+
+    with llm_server(script) as server:
+        memory = open_mem0(tmp_path, embedder, llm=model_at(server.url) if with_model else None)
+        await memory.remember([said("My dog is called Rex.", "t0")], "ann", NOW)
+        (collection,) = memory._store._client._client.collections.values()  # type: ignore[attr-defined]
+        file = collection.storage.storage
+        file.execute("PRAGMA query_only = ON")
+        with pytest.raises(MemoryUnavailable, match=str(tmp_path)):
+            await memory.remember([said("On sundays I play the cello.")], "ann", NOW)
+        file.execute("PRAGMA query_only = OFF")
+        await memory.remember([said("mhm", "t2")], "ann", NOW)
+        found = (await memory.recall("who plays the cello", "ann", NOW)).facts
+        assert [fact.turn for fact in found if "cello" in fact.text] == ["t1"]
         await memory.close()
 
 
@@ -187,6 +210,7 @@ sys.addaudithook(watch)
 
 from memory.embedder import MiniLm
 from memory.mem0_backend import open_mem0
+from memory.protocol import MemoryUnavailable
 from tests.memory.keeping import NOW, said
 
 async def main():

@@ -145,11 +145,11 @@ async def test_the_right_fact_comes_first_over_200_others(
         "do you remember how my dog is called": "our dog Biscuit turned three this week",
         "am I allergic to anything?": "i can't eat peanuts, i am allergic to them",
         "where does my sister live": "my sister moved to Lisbon last year",
-        "which instrument do I play": "on sundays i am at the cello in a small orchestra",
+        "what did I break when I fell": "i came off the ladder and broke my left arm",
     }
     chats = json.loads((data / "behaviour" / "tiage" / "anno_train.json").read_text("utf-8"))
     others = [line for chat in chats.values() for line, _ in chat if 5 < len(line.split()) < 16]
-    told_words = ("name", "dog", "allerg", "sister", "play", "music", "instrument")
+    told_words = ("name", "dog", "allerg", "sister", "fell", "broke", "break")
     others = [line for line in others if not any(word in line for word in told_words)]
     story = [*random.Random(7).sample(others, 200), *told.values()]
     random.Random(8).shuffle(story)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +21,6 @@ from server.hub import Engines, Hub, ServerOptions
 from server.protocol.native import AudioFrame, unpack_audio
 from server.websocket import uvicorn_config
 
-T = TypeVar("T")
 Message = dict[str, Any]
 
 HELLO: Message = {"type": "hello", "version": 1, "rate": 0, "audio": False}
@@ -66,8 +65,7 @@ async def serving(
 ) -> AsyncIterator[Served]:
     app = create_app(services, engines, options)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn_config(app, "127.0.0.1", 0))
-    server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
+    server = uvicorn.Server(uvicorn_config(app))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await until(lambda: server.started or running.done())
@@ -77,18 +75,6 @@ async def serving(
     finally:
         server.should_exit = True
         await running
-
-
-@asynccontextmanager
-async def _signals() -> AsyncIterator[None]:
-    yield
-
-
-def _no_signals() -> Any:
-    """pytest's own handling of signals stays as it is."""
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -139,7 +125,9 @@ class Client:
 
 
 @asynccontextmanager
-async def client(served: Served, hello: Message | None = None, **given: Any) -> AsyncIterator[Client]:
+async def client(
+    served: Served, hello: Message | None = None, **given: Any
+) -> AsyncIterator[Client]:
     """A client that has said hello, if it is given one."""
     async with connect(served.url, compression=None, max_size=None, **given) as socket:
         one = Client(socket)

@@ -26,7 +26,7 @@ KILLS = int(os.environ.get("CLEANS2S_KILLS", "50"))
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: so many reports after coming back (None: not back yet), then so many seconds."""
+    """So many reports after it came back (None: before it is back), then so many seconds."""
 
     reports: int | None
     seconds: float
