@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from audio_io.tts.protocol import Word
+import numpy as np
+
+from audio_io.tts.protocol import RATE, Word
 from graph.state import is_cjk
 
 WEIGHTS_A_SECOND = 15.0
 """Ordinary speed of speech, in the weights of `words_of`: 15 letters or 5 Chinese characters."""
+
+QUIET_SECONDS = 0.15
+"""How far from an estimated start of a word its true start is looked for."""
 
 _CJK = "\u2e80-\u9fff\uff00-\uffef"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
@@ -72,3 +77,18 @@ def word_start(words: Sequence[Word], at: float) -> float:
         if word.start <= at < word.end:
             return word.start
     return at
+
+
+def quietest(pcm: bytes | bytearray, near: int, before: int) -> int:
+    """The sample near an estimate where it is most silent: where a word is likely to begin.
+
+    `pcm`: int16 mono, `before`: the sample that it must not pass.
+    """
+    block, reach = RATE // 100, round(QUIET_SECONDS * RATE)
+    first, last = max(0, near - reach), min(before, near + reach, len(pcm) // 2)
+    count = (last - first) // block
+    if count < 1:
+        return near
+    part = np.frombuffer(bytes(pcm[2 * first : 2 * (first + count * block)]), dtype="<i2")
+    loudness = np.square(part.astype(np.float32).reshape(count, block)).sum(axis=1)
+    return first + block * int(np.argmin(loudness))

@@ -7,15 +7,12 @@ in frames that are never more than the lead ahead of what has been played.
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from audio_io.heard import estimate, heard_text, spoken_seconds, word_start
 from audio_io.output import Output
 from audio_io.playhead import Playhead
-from audio_io.sentences import pause_after
-from audio_io.tts.protocol import RATE, Audio, Word
+from audio_io.timeline import MS, Timeline
+from audio_io.tts.protocol import RATE, Audio
 
-MS = RATE // 1000
 FRAME = 40 * MS
 """Samples in one piece to the output; half the lead, if that is less."""
 LOOKAHEAD = 3.0
@@ -26,15 +23,6 @@ GRACE = 1.0
 """Seconds for which the end waits for a client that lags."""
 
 _HALF_SAMPLE = 0.5 / RATE  # less than this is no time
-
-
-@dataclass
-class _Sentence:
-    text: str
-    start: int
-    end: int | None = None
-    """First sample behind it; None while it grows."""
-    words: list[Word] = field(default_factory=list)
 
 
 class Playback:
@@ -49,10 +37,7 @@ class Playback:
         self._sounds = sounds
         self._loop = asyncio.get_running_loop()
         self._head = Playhead()
-        self._pcm = bytearray()
-        self._base = 0
-        """Sample at which `_pcm` begins: what was played is dropped, sentence by sentence."""
-        self._sentences: list[_Sentence] = []
+        self._timeline = Timeline()
         self._texts: list[str] = []
         """Text that waits for the release."""
         self._number = 0
@@ -70,14 +55,9 @@ class Playback:
         return self._number
 
     @property
-    def sounded(self) -> bool:
-        """Whether any audio of it has gone out."""
-        return self._sounded
-
-    @property
     def empty(self) -> bool:
         """Whether there is no audio at all."""
-        return self._total == 0
+        return self._timeline.total == 0
 
     def release(self, number: int) -> None:
         """Lets it go out, under this number."""
@@ -96,30 +76,21 @@ class Playback:
 
     def begin_sentence(self, text: str) -> None:
         """The audio that is fed from now on speaks this text."""
-        self._sentences.append(_Sentence(text, self._total))
+        self._timeline.begin(text)
 
     def feed(self, audio: Audio) -> None:
         """More audio of the sentence."""
-        sentence = self._sentences[-1]
-        if audio.pcm and self._total == sentence.start and self._bare:
-            self._pcm += bytes(2 * self._gap())
-            sentence.start = self._total
-        self._pcm += audio.pcm
-        sentence.words += audio.words
+        self._timeline.add(audio, pause=self._bare and not self._starves)
         self._pump()
 
     def end_sentence(self) -> None:
         """All audio of the sentence has been fed."""
-        self._sentences[-1].end = self._total
+        self._timeline.end()
         self._pump()
 
     def drop_unfinished(self) -> None:
         """Forgets the sentence that is not complete, unless part of it is out already."""
-        unfinished = self._sentences[-1:]
-        if unfinished and unfinished[0].end is None and self._head.sent <= unfinished[0].start:
-            self._sentences.pop()
-            before = self._sentences[-1].end or 0 if self._sentences else 0
-            del self._pcm[2 * (max(before, self._head.sent) - self._base) :]
+        self._timeline.drop_unfinished(self._head.sent)
 
     def close(self) -> None:
         """No more audio will come."""
@@ -140,7 +111,7 @@ class Playback:
             return
         now, paused_at = self._loop.time(), self._paused_at
         at, self._paused_at = self._head.at(now), None
-        if now - paused_at >= SHORT_PAUSE and (start := self._word_start(at)) < at:
+        if now - paused_at >= SHORT_PAUSE and (start := self._timeline.word_start(at)) < at:
             at = start
             self._head.rewind(start)
         self._head.go(now)
@@ -148,8 +119,9 @@ class Playback:
         self._pump()
 
     def stop(self) -> str:
-        """Ends it at once; returns what was heard. Only the first call counts."""
+        """Ends it at once; returns what was heard."""
         self._stopped = True
+        self._head.stop(self._loop.time())
         self._cancel_timer()
         self._notify()
         return self.heard
@@ -176,32 +148,20 @@ class Playback:
         """The text that has been played up to now."""
         if not self._sounded:
             return ""
-        at, text = self._head.at(self._loop.time()), ""
-        if at == self._ready:
-            at = self._total  # a part of a millisecond waits for more audio
-        for sentence in self._sentences:
-            if sentence.end is not None and at >= sentence.end:
-                text += sentence.text
-            elif at > sentence.start:
-                return (text + self._heard_of(sentence, (at - sentence.start) / RATE)).strip()
-        return text.strip()
-
-    @property
-    def _total(self) -> int:
-        return self._base + len(self._pcm) // 2
+        at = self._head.at(self._loop.time())
+        # A part of a millisecond waits for more audio: nothing that could be played is missing.
+        return self._timeline.heard(self._timeline.total if at == self._ready else at)
 
     @property
     def _ready(self) -> int:
         """Samples that may go out: whole milliseconds, until the end is known."""
-        return self._total if self._closed else self._total // MS * MS
+        total = self._timeline.total
+        return total if self._closed else total // MS * MS
 
-    def _gap(self) -> int:
-        """Silence in front of a sentence; none where playback has already fallen silent."""
-        if len(self._sentences) < 2 or not self._total:
-            return 0
-        if self._sounded and self._head.clock(self._loop.time()) >= self._total // MS * MS:
-            return 0
-        return round(pause_after(self._sentences[-2].text) * RATE)
+    @property
+    def _starves(self) -> bool:
+        """Whether the player has fallen silent for want of audio."""
+        return self._sounded and self._head.clock(self._loop.time()) >= self._ready
 
     def _pump(self) -> None:
         """Sends what may go out now and sets the timer for the next time."""
@@ -216,7 +176,8 @@ class Playback:
             self._stopped = True
             self._notify()
             return
-        self._forget(now)
+        left = self._timeline.forget(min(self._head.at(now), self._head.sent))
+        self._head.keep_from(left)
         if self._ready == self._head.sent:
             wait = self._head.left(now, GRACE) if self._closed else None
         if wait is not None and wait > _HALF_SAMPLE:
@@ -225,64 +186,23 @@ class Playback:
 
     def _send(self, now: float) -> float | None:
         """Sends frames up to the lead; returns the seconds until there is room for another."""
-        while (count := min(self._frame, self._ready - self._head.sent)) > 0:
+        while not self._stopped and (count := min(self._frame, self._ready - self._head.sent)) > 0:
             over = self._head.sent + count - self._head.clock(now) - self._lead
             if over > 0:
                 return math.ceil(over) / RATE
             offset = self._head.sent
-            start = 2 * (offset - self._base)
             self._head.advance(count, now)
-            pcm = bytes(self._pcm[start : start + 2 * count])
+            pcm = self._timeline.cut(offset, count)
             self._output.audio(self._number, offset // MS, pcm)
             if not self._sounded:
                 self._sounded = True
                 self._sounds()
         return None
 
-    def _forget(self, now: float) -> None:
-        """Drops the audio of the sentences that have been played."""
-        at, keep = self._head.at(now), self._base
-        for sentence in self._sentences:
-            if sentence.start <= at:
-                keep = max(keep, sentence.start)
-        keep = min(keep, self._head.sent) // MS * MS
-        if keep > self._base:
-            del self._pcm[: 2 * (keep - self._base)]
-            self._base = keep
-            self._head.keep_from(keep)
-
-    def _word_start(self, at: int) -> int:
-        """Where the word that sounds at a sample begins, down to a whole millisecond."""
-        for sentence in reversed(self._sentences):
-            if sentence.start <= at:
-                seconds = (at - sentence.start) / RATE
-                start = word_start(self._words(sentence), seconds)
-                if start == seconds:
-                    return at
-                return max(self._base, (sentence.start + round(start * RATE)) // MS * MS)
-        return at
-
-    def _heard_of(self, sentence: _Sentence, seconds: float) -> str:
-        complete = sentence.end is not None or not sentence.words
-        return heard_text(sentence.text, self._words(sentence), seconds, complete)
-
-    def _words(self, sentence: _Sentence) -> tuple[Word, ...]:
-        """Its words and times: as the engine told them, else in proportion."""
-        if sentence.words:
-            indent = len(sentence.text) - len(sentence.text.lstrip())
-            return tuple(
-                Word(word.first + indent, word.last + indent, word.start, word.end)
-                for word in sentence.words
-            )
-        so_far = ((self._total if sentence.end is None else sentence.end) - sentence.start) / RATE
-        if sentence.end is None:
-            so_far = max(so_far, spoken_seconds(sentence.text))
-        return estimate(sentence.text, so_far)
-
     def _has_room(self) -> bool:
         if not self._number:
-            return not self._sentences
-        stock = self._total - self._head.at(self._loop.time())
+            return not self._timeline.sentences
+        stock = self._timeline.total - self._head.at(self._loop.time())
         return self._ready == self._head.sent or stock < LOOKAHEAD * RATE
 
     def _is_drained(self) -> bool:

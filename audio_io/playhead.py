@@ -55,7 +55,7 @@ class Playhead:
 
     def keep_from(self, sample: int) -> None:
         """Nothing goes back beyond this any more."""
-        self._floor = sample
+        self._floor = max(self._floor, sample)
 
     def left(self, now: float, grace: float) -> float:
         """Seconds until all that was sent has been played.

@@ -197,9 +197,9 @@ class Voice:
 
     def _end(self, speech: _Speech, reason: Ending) -> None:
         """Nothing of it sounds any more; the mind and the output learn what was heard."""
-        heard = speech.playback.stop()
-        if self._speech is speech:
-            self._speech = None
+        if self._speech is not speech:
+            return
+        self._speech, heard = None, speech.playback.stop()
         if number := speech.playback.number:
             at = self._now()
             self._post(

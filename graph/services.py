@@ -5,20 +5,26 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.types import Checkpointer
 
 from graph.dialogue import Graph, build_dialogue
 from graph.errors import CleanS2SError
-from graph.settings import Settings
+from graph.settings import LLMSettings, Settings
 from graph.state import DialogueState
 from memory.protocol import Summariser
 from memory.shared import LazyEmbedder, SharedMemory, summariser_for
 from nodes.catalogue import Catalogue
 from nodes.compose import Composer
 from nodes.judgement.rules import RulesEstimator
-from nodes.llm import chat_model
+from nodes.llm import chat_model, close
 
 log = logging.getLogger(__name__)
+
+_SCRIBE_TOKENS = 1500
+"""Room for the facts of a turn, or for a summary."""
+_SCRIBE_SECONDS = 30.0
+"""After which the words are kept as they were said."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Services:
     composer: Composer
     summariser: Summariser
     memory: SharedMemory | None
+    scribe: BaseChatModel | None
+    """The model as memory uses it: for whole answers, with no listener waiting."""
 
     def graph(
         self, checkpointer: Checkpointer = None, input_schema: type[Any] = DialogueState
@@ -62,6 +70,8 @@ class Services:
     async def close(self) -> None:
         """Closes what holds files and connections."""
         await self.composer.aclose()
+        if self.scribe:
+            await close(self.scribe)
         if self.memory:
             await self.memory.close()
 
@@ -73,12 +83,19 @@ def build_services(settings: Settings) -> Services:
     """
     personas = Catalogue(settings.persona_dirs, settings.persona)
     model = chat_model(settings.llm) if settings.llm.model else None
+    scribe = _scribe(settings.llm) if settings.llm.model else None
     embedder = LazyEmbedder()
     remembers = settings.memory.backend != "none"
     return Services(
         settings=settings,
         personas=personas,
         composer=Composer(personas, model, settings.llm, embedder),
-        summariser=summariser_for(model),
-        memory=SharedMemory(settings, embedder, model) if remembers else None,
+        summariser=summariser_for(scribe),
+        memory=SharedMemory(settings, embedder, scribe) if remembers else None,
+        scribe=scribe,
     )
+
+
+def _scribe(settings: LLMSettings) -> BaseChatModel:
+    wanted = {"temperature": 0.0, "max_tokens": _SCRIBE_TOKENS}
+    return chat_model(settings.model_copy(update=wanted), request_seconds=_SCRIBE_SECONDS)

@@ -105,7 +105,10 @@ class Keeper:
             check_moment(f"turns[{at}].at", turn.at)
         one_at_a_time = self._writing.setdefault(key, Lock())
         await self._in(self._writers, lambda: self._remember(turns, key, one_at_a_time))
-        await self._fold(key, now)
+        try:
+            await self._fold(key, now)
+        except MemoryUnavailable as error:
+            log.warning("memory: the turns are kept, the summary waits: %s", error)
 
     async def close(self) -> None:
         """See `Memory.close`."""

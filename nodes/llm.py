@@ -34,10 +34,11 @@ _TAIL_SECONDS = 0.5
 """How long to wait for the end of a stream whose reply is complete."""
 
 
-def chat_model(settings: LLMSettings) -> BaseChatModel:
+def chat_model(settings: LLMSettings, request_seconds: float | None = None) -> BaseChatModel:
     """The chat model that the settings name. Importing its library takes seconds: do it early.
 
-    It belongs to one event loop; `close` it there. Raises `BadInput` where no model is named, or
+    `request_seconds` bounds a whole request; None: whoever streams from it watches over it. It
+    belongs to one event loop; `close` it there. Raises `BadInput` where no model is named, or
     the URL is none.
     """
     if not settings.model:
@@ -66,7 +67,7 @@ def chat_model(settings: LLMSettings) -> BaseChatModel:
         temperature=settings.temperature,
         streaming=True,
         max_retries=0,
-        timeout=None,
+        timeout=request_seconds,
         http_async_client=DefaultAsyncHttpxClient(timeout=None, limits=limits),
         stream_chunk_timeout=None,
         use_responses_api=False,

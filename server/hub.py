@@ -5,7 +5,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from audio_io.asr.protocol import AsrEngine
@@ -159,7 +159,11 @@ class Hub:
 
     def warm_default(self) -> None:
         """The same for those who come and ask for nobody in particular."""
-        self.warm(Config())
+        self.warm(self.named(Config()))
+
+    def named(self, config: Config) -> Config:
+        """With the name of the default persona where it names none."""
+        return replace(config, persona=config.persona or self.services.settings.persona)
 
     def warm(self, config: Config) -> None:
         """Makes a persona's lines ready in the background: their meaning, and their sound."""

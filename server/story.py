@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from graph.events import Joined, ToolCalled
-from graph.state import Config, Dialogue, DialogueState, Restriction
+from graph.state import Config, DialogueState, Restriction
 from nodes.temper import PersonaOf
 from server.protocol import server_messages as out
 from server.session import Step
@@ -32,15 +32,6 @@ def messages_of(
 def blocked(restriction: Restriction) -> out.Blocked:
     """A restriction as a message."""
     return out.Blocked(until=restriction.until, reason=restriction.reason)
-
-
-def history_of(dialogue: Dialogue) -> tuple[out.Said, ...]:
-    """What both sides said, without what tools gave."""
-    return tuple(
-        out.Said(id=message["id"], role=message["role"], content=message["content"])
-        for message in dialogue.messages
-        if message["role"] != "tool" and message.get("content")
-    )
 
 
 def _turns(step: Step) -> Iterator[out.Turn]:

@@ -64,7 +64,7 @@ class EspeakEngine:
 
     def describe(self) -> str:
         """One line."""
-        return "espeak (espeak-ng, embedded; a server with a natural voice: --tts openai)"
+        return "espeak (espeak-ng, embedded; for a natural voice name a speech server)"
 
     async def close(self) -> None:
         """The thread is the process's; nothing is held here."""

@@ -24,11 +24,9 @@ _GOES_ON = frozenset(
     " since to of in on at for with from by about into over under between through without"
     " within the a an my your his her its our their this these those some any every each is"
     " are was were am be been being has have had do does did will would can could should may"
-    " might must i he she we they very really quite just also not than as like"
-    " 和 但 因为 所以 如果 的"
-    " 在 是".split()
+    " might must i he she we they very really quite just also not than as like".split()
 )
-_HESITATES = frozenset("uh um er erm hmm 嗯 那个".split())
+_HESITATES = frozenset("uh um er erm hmm 嗯".split())
 _OPEN_ENDS = (("you", "know"), ("i", "mean"), ("kind", "of"), ("sort", "of"), ("and", "then"))
 _LINKS = frozenset("and but or so because if when while although though unless since".split())
 _VERBS = frozenset(
@@ -46,10 +44,13 @@ _VERBS = frozenset(
 _PRONOUNS = frozenset("them him her this that these those there here they your their ours".split())
 _CLOSED_ENDS = frozenset(
     "please thanks thank bye goodbye right ok okay yes no too either anyway though today"
-    " tomorrow yesterday it that's done all 吗 呢 吧 了 谢谢 再见".split()
+    " tomorrow yesterday it that's done all".split()
 )
+_GOES_ON_CJK = ("和", "但", "但是", "因为", "所以", "如果", "然后", "在", "是", "那个", "这个")
+_CLOSED_ENDS_CJK = ("吗", "呢", "吧", "了", "谢谢", "再见", "好的", "是的", "对")
 _AFFRONTS = re.compile(
-    r"\b(you('re| are)?( such| really| just| so| nothing but)*( an?| the)?( \w+)? ?"
+    r"\b(you(('re| are)(?! not| never)( such| really| just| so| nothing but)*( an?| the)?( \w+)?"
+    r"|( such| really| just| so)*( an?| the)?( fucking| damn| bloody| little| dirty| complete)*) "
     r"(idiot|stupid|dumb|moron|useless|worthless|pathetic|trash|garbage|loser|bitch|whore|slut|cunt"
     r"|bastard|asshole|retard(ed)?|ugly|disgusting|scum|imbecile|clown|piece of (shit|crap|junk))"
     r"|(fuck|screw) (you|off|yourself)|fuck u|shut (the fuck |the hell )?up|go to hell|i hate you"
@@ -60,7 +61,7 @@ _AFFRONTS = re.compile(
 _UNREASONABLE = re.compile(
     r"\b(how (do|can|could|would|should|to)( i| you| we| one)?|tell me|teach me|show me|help me"
     r"|give me|write( me)?|create|develop|make( me)?|explain|instructions|guide|tutorial|provide"
-    r"|steps)\b.{0,200}\b(bombs?|explosives?|meth(amphetamine)?|weapons? of|poison (someone|somebody|my"
+    r"|steps)\b.{0,200}\b(bombs?\b|explosives?|meth(amphetamine)?|weapons? of|poison (someone|somebody|my"
     r"|him|her|people|a person)|kill (someone|somebody|my|him|her|people|a person)|murder"
     r"|malware|ransomware|virus that|phishing|hack into|steal|launder|counterfeit|forge|stalk"
     r"|blackmail|bribe|traffick\w*|child porn\w*|identity theft|ddos|credit card numbers?"
@@ -101,6 +102,8 @@ def p_complete(text: str) -> float:
         return 0.15
     if is_backchannel(text) or is_stop(text):
         return 0.9
+    if is_cjk(spoken[-1]) and (ends := _ends_cjk("".join(spoken[-2:]), stripped)):
+        return ends
     if spoken[-1] in _HESITATES or tuple(spoken[-2:]) in _OPEN_ENDS:
         return 0.1
     if spoken[-1] in _GOES_ON and not (spoken[-1] in _CLOSED_ENDS or stripped.endswith(".")):
@@ -116,6 +119,13 @@ def p_complete(text: str) -> float:
     if len(spoken) >= 4 and _is_content(spoken[-1]) and any(_is_verb(word) for word in spoken):
         return 0.75
     return 0.35 if len(spoken) < 3 else 0.55
+
+
+def _ends_cjk(last: str, text: str) -> float | None:
+    """Probability of completion by the last two characters; None where they do not tell."""
+    if last.endswith(_GOES_ON_CJK) and not text.endswith(("。", "！")):
+        return 0.1
+    return 0.8 if last.endswith(_CLOSED_ENDS_CJK) else None
 
 
 def _is_verb(word: str) -> bool:

@@ -96,6 +96,25 @@ async def test_without_word_times_what_was_heard_is_in_proportion():
     assert stage.ends()[0].heard == "one"
 
 
+async def test_without_word_times_a_word_is_said_again_from_the_silence_before_it():
+    word, silence = speech(0.33), bytes(2 * 24 * 60)
+    text = "alpha bravo carol delta"
+    async with speech_server(Reply([(word + silence) * 4])) as server:
+        engine = OpenAIEngine(base_url=server.url)
+        async with on_stage(engine) as stage:
+            stage.voice.say(utterance("u1"), saying(text))
+            await stage.started("u1")
+            await asyncio.sleep(0.75)
+            stage.voice.pause()
+            stage.voice.played(1, 650)
+            await asyncio.sleep(0.45)
+            stage.voice.resume()
+            stage.voice.hush()
+        await engine.close()
+    [(_, from_ms)] = stage.player.resumes
+    assert 330 <= from_ms < 390
+
+
 async def test_while_the_engine_still_speaks_the_length_is_a_guess_at_ordinary_speed():
     text = "one two three four five six seven eight nine ten."
     async with speech_server(Reply([speech(1.0), "stall"])) as server:

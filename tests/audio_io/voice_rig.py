@@ -1,14 +1,14 @@
 """A player like that of a client, on the event loop's clock, and what tests of the voice share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from audio_io.clips import Clips
 from audio_io.sentences import cut, pause_after, speakable
-from audio_io.tts.protocol import RATE, TtsEngine, Word
+from audio_io.tts.protocol import RATE, Audio, TtsEngine, Word
 from audio_io.tts.tone import ToneEngine
 from audio_io.voice import Voice
 from graph.events import Event, UtteranceEnded
@@ -17,6 +17,19 @@ from graph.state import Act, ToolRequest, Utterance
 
 T = TypeVar("T")
 MS = RATE // 1000
+TEXT = "The train leaves at noon today. It goes by the river, past the old mill. You will like it."
+
+
+class WatchedEngine(ToneEngine):
+    """The tone engine, with a note of what it was asked: text, voice, language."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def synthesise(self, text: str, voice: str, language: str) -> AsyncGenerator[Audio, None]:
+        self.asked.append((text, voice, language))
+        async for audio in super().synthesise(text, voice, language):
+            yield audio
 
 
 @dataclass

@@ -2,15 +2,22 @@
 
 import pytest
 
+from graph.dialogue import Graph
 from graph.state import Estimate
 from tests.situations import Conversation, Opinionated, dialogue_graph
 
 PROBABLY_OVER = "I went to the market"
-"""The rules give this about even odds of being over."""
+"""Where every text is as likely to be over as not."""
+
+
+def even_odds() -> Graph:
+    estimator = Opinionated()
+    estimator.says = Estimate(0.6)
+    return dialogue_graph(estimator=estimator)
 
 
 async def held() -> Conversation:
-    talk = Conversation()
+    talk = Conversation(even_odds())
     await talk.says(PROBABLY_OVER)
     assert talk.mind.log == ["hold u1"]
     return talk
@@ -19,7 +26,7 @@ async def held() -> Conversation:
 async def test_a_probable_end_prepares_an_answer_and_changes_nothing_else() -> None:
     talk = await held()
     assert talk.utterance.status == "held"
-    assert talk.judgement.hold
+    assert "get ready" in talk.judgement.reason
     assert talk.dialogue.floor == "user"
     assert talk.heard == []
     assert talk.dialogue.open_turn
@@ -54,7 +61,6 @@ async def test_new_words_discard_it() -> None:
     assert talk.utterance.status == "ended"
     await talk.partial("and bought some pears.", 2, final=True)
     await talk.passes(0.5)
-    assert talk.utterance.id == "u2" or talk.utterance.id == "u3"
     assert talk.utterance.text_judged == PROBABLY_OVER + " and bought some pears."
 
 
@@ -112,7 +118,7 @@ async def test_a_block_is_not_prepared_and_takes_the_place_of_what_was() -> None
 
 
 async def test_tools_on_offer_nothing_is_prepared() -> None:
-    talk = Conversation()
+    talk = Conversation(even_odds())
     await talk.send({"type": "configured", "patch": {"tools": [{"name": "weather"}]}})
     await talk.says(PROBABLY_OVER)
     assert talk.mind.log == []

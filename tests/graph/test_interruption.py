@@ -56,9 +56,11 @@ async def test_the_user_falls_silent_and_the_agent_finishes() -> None:
     await talk.passes(3.0)
     assert "hush" not in talk.mind.log
     await talk.ends("Hold it right there. Not in this tone.")
-    assert talk.dialogue.floor == "user", "one word is still to be answered"
-    await talk.passes(2.5)
-    assert talk.heard[-1] == ("user", "really")
+    assert talk.heard[-2:] == [
+        ("assistant", "Hold it right there. Not in this tone."),
+        ("user", "really"),
+    ]
+    assert talk.action == "reply", "the last word is answered"
 
 
 async def test_the_user_begins_anew_later_and_talks_on_and_the_agent_gives_way() -> None:

@@ -76,9 +76,7 @@ async def test_a_verdict_that_the_turn_goes_on_keeps_the_endpoint_that_was_asked
     await talk.says("I would like to go to the")
     wake = talk.mind.wakes["endpoint"]
     await talk.send(
-        Verdict(
-            at=talk.now, turn="t1", text="I would like to go to the", estimate=Estimate(0.1)
-        )
+        Verdict(at=talk.now, turn="t1", text="I would like to go to the", estimate=Estimate(0.1))
     )
     assert talk.mind.wakes["endpoint"] == pytest.approx(wake)
 

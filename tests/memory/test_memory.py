@@ -308,6 +308,18 @@ async def test_a_closed_memory_says_so(backend: Backend, tmp_path: Path):
         await memory.recall("hello", "ann", NOW)
 
 
+async def test_what_is_being_written_when_it_closes_is_kept(backend: Backend, tmp_path: Path):
+    story = turns([f"Fact number {n} is about the town of {town}." for n, town in enumerate(TOWNS)])
+    memory = backend(tmp_path)
+    writing = asyncio.create_task(memory.remember(story, "ann", NOW))
+    while not await facts(memory, "a fact about a town"):
+        assert not writing.done()
+    await memory.close()
+    await writing
+    async with opened(backend, tmp_path) as memory:
+        assert "Boston" in (await facts(memory, "the town of Boston"))[0]
+
+
 async def test_a_keeper_is_a_memory(backend: Backend, tmp_path: Path):
     async with opened(backend, tmp_path) as keeper:
         memory: Memory = keeper

@@ -80,7 +80,7 @@ async def serving(
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Waits for something that this process does but tells nobody."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

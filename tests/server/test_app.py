@@ -9,6 +9,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from websockets.exceptions import ConnectionClosed
 
 from nodes.catalogue import OURS
@@ -20,12 +21,24 @@ from tests.server.serving import HELLO, Served, client, guest, services_in, serv
 INSULTS = ["you are an idiot", "you stupid idiot", "shut up you moron", "fuck you, you idiot"]
 
 
-@pytest.fixture
-async def served(tmp_path):
-    async with serving(services_in(tmp_path)) as running:
+one_server = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def everybody(tmp_path_factory):
+    """One server for all tests that need no other."""
+    async with serving(services_in(tmp_path_factory.mktemp("data"))) as running:
         yield running
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def served(everybody):
+    """That server, with nobody there."""
+    await until(lambda: everybody.hub.connections == 0)
+    return everybody
+
+
+@one_server
 async def test_a_typed_turn_is_judged_and_answered(served):
     async with guest(served) as one:
         await one.send("text", text="hello there")
@@ -43,6 +56,7 @@ async def test_a_typed_turn_is_judged_and_answered(served):
     assert not one.frames
 
 
+@one_server
 async def test_bye_closes_in_peace(served):
     async with guest(served) as one:
         await one.send("bye")
@@ -50,6 +64,7 @@ async def test_bye_closes_in_peace(served):
     await until(lambda: not served.hub.sessions)
 
 
+@one_server
 async def test_a_persona_can_be_chosen_from_those_that_are_offered(served):
     async with client(served, HELLO) as one:
         offered = (await one.next("welcome"))["personas"]
@@ -59,6 +74,7 @@ async def test_a_persona_can_be_chosen_from_those_that_are_offered(served):
         assert (config["persona"], config["language"]) == ("max", "zh")
 
 
+@one_server
 async def test_the_agent_learns_the_name_whatever_the_client_instructs(served):
     async with guest(served, name="Ann") as one:
         config = (await one.next("config"))["config"]
@@ -68,6 +84,7 @@ async def test_the_agent_learns_the_name_whatever_the_client_instructs(served):
         assert config["instructions"] == 'The user gives their name as "Ann".\n\nBe brief.'
 
 
+@one_server
 async def test_a_push_to_talk_client_is_answered_when_it_asks(served):
     async with guest(served) as one:
         await one.send("configure", turn_detection="manual")
@@ -79,6 +96,7 @@ async def test_a_push_to_talk_client_is_answered_when_it_asks(served):
         await one.next("utterance_end")
 
 
+@one_server
 async def test_a_client_that_only_sends_partials_is_understood(served):
     async with guest(served, recognition="client") as one:
         for text in ("hello", "hello there", "hello there my friend"):
@@ -89,6 +107,7 @@ async def test_a_client_that_only_sends_partials_is_understood(served):
         await one.next("utterance_end")
 
 
+@one_server
 async def test_a_client_that_hears_for_itself_says_when_the_voice_stopped(served):
     async with guest(served, recognition="client") as one:
         await one.send("speech_started", segment=1)
@@ -149,6 +168,7 @@ async def test_a_failing_model_is_told_after_the_trouble_line(tmp_path):
 # Who the user is
 
 
+@one_server
 async def test_the_token_of_a_welcome_brings_the_same_user_back(served):
     async with client(served, HELLO) as one, client(served, HELLO) as other:
         mine, theirs = await one.next("welcome"), await other.next("welcome")
@@ -160,6 +180,7 @@ async def test_the_token_of_a_welcome_brings_the_same_user_back(served):
             assert users[back["session"]] == users[mine["session"]] != users[theirs["session"]]
 
 
+@one_server
 async def test_a_forged_token_opens_nothing(served):
     async with client(served, HELLO) as one:
         token = (await one.next("welcome"))["identity"]
@@ -186,6 +207,7 @@ async def test_with_keys_nobody_gets_in_without_one(tmp_path):
         assert COOKIE not in headers.get("set-cookie", "")
 
 
+@one_server
 async def test_the_page_gets_a_cookie_that_makes_its_user_the_same_tomorrow(served):
     cookie = await _cookie(served)
     again = await _cookie(served, cookie)
@@ -199,6 +221,7 @@ async def test_the_page_gets_a_cookie_that_makes_its_user_the_same_tomorrow(serv
     assert len(users) == 1
 
 
+@one_server
 async def test_a_cookie_of_another_server_is_replaced_by_the_page_and_refused_by_the_socket(served):
     stale = f"{COOKIE}=v1.u_123.nonsense"
     assert await _cookie(served, stale) != stale
@@ -206,6 +229,7 @@ async def test_a_cookie_of_another_server_is_replaced_by_the_page_and_refused_by
         assert (await one.next("error"))["code"] == "bad_identity"
 
 
+@one_server
 async def test_the_cookie_is_for_this_site_and_out_of_reach_of_scripts(served):
     _, headers, _ = await asyncio.to_thread(_get, served, "/")
     cookie = headers["set-cookie"].lower()
@@ -253,6 +277,7 @@ async def _talked(served: Served, **fields: Any) -> dict[str, Any]:
     return welcome
 
 
+@one_server
 async def test_a_session_goes_on_where_it_was(served):
     first = await _talked(served)
     back = {**HELLO, "identity": first["identity"], "resume": first["session"]}
@@ -266,6 +291,7 @@ async def test_a_session_goes_on_where_it_was(served):
         await one.next("utterance_end", id=1)
 
 
+@one_server
 async def test_nobody_goes_on_with_the_session_of_another(served):
     theirs = await _talked(served)
     async with client(served, {**HELLO, "resume": theirs["session"]}) as one:
@@ -284,12 +310,14 @@ async def test_nobody_goes_on_with_the_session_of_another(served):
 
 
 @pytest.mark.parametrize("resume", ["nothing", "../../etc/passwd", "x" * 200])
+@one_server
 async def test_a_session_that_never_was_begins_anew(served, resume):
     async with client(served, {**HELLO, "resume": resume}) as one:
         assert (await one.next("welcome"))["session"] != resume
         assert (await one.next("error"))["code"] == "resume_not_found"
 
 
+@one_server
 async def test_a_reconnecting_client_takes_its_session_over(served):
     async with client(served, HELLO) as old:
         welcome = await old.next("welcome")
@@ -307,6 +335,7 @@ async def test_a_reconnecting_client_takes_its_session_over(served):
     await until(lambda: not served.hub.sessions)
 
 
+@one_server
 async def test_of_many_that_take_over_at_once_one_stays(served):
     async with client(served, HELLO) as old:
         welcome = await old.next("welcome")
@@ -345,7 +374,7 @@ async def test_users_and_sessions_survive_a_restart(tmp_path):
     async with serving(services_in(tmp_path)) as served, client(served, back) as one:
         welcome = await one.next("welcome")
         assert welcome["resume"]
-        assert [entry["content"] for entry in welcome["history"]][0] == "hello there"
+        assert welcome["history"][0]["content"] == "hello there"
 
 
 async def test_a_session_whose_persona_is_gone_goes_on_with_the_default(tmp_path):
@@ -362,12 +391,13 @@ async def test_a_session_whose_persona_is_gone_goes_on_with_the_default(tmp_path
     async with serving(services_in(tmp_path)) as served, client(served, back) as one:
         welcome = await one.next("welcome")
         assert welcome["resume"]
-        assert welcome["config"]["persona"] == ""
+        assert welcome["config"]["persona"] == "ada"
 
 
 # The end of a chat
 
 
+@one_server
 async def test_who_is_shut_out_is_shut_out_everywhere(served):
     async with client(served, HELLO) as one, guest(served) as stranger:
         identity = (await one.next("welcome"))["identity"]
@@ -397,6 +427,7 @@ async def test_who_is_shut_out_is_shut_out_everywhere(served):
 # The server
 
 
+@one_server
 async def test_the_server_says_how_it_is(served):
     async with guest(served):
         status, _, body = await asyncio.to_thread(_get, served, "/healthz")
@@ -408,8 +439,9 @@ async def test_the_server_says_how_it_is(served):
     assert set(health["engines"]) == {"ear", "voice", "judge", "llm", "memory"}
 
 
+@one_server
 async def test_the_page_is_served_with_its_modules(served):
-    status, headers, body = await asyncio.to_thread(_get, served, "/")
+    status, headers, _ = await asyncio.to_thread(_get, served, "/")
     assert status == 200
     assert "html" in headers["content-type"]
     assert "default-src 'self'" in headers["content-security-policy"]
@@ -446,6 +478,7 @@ async def test_a_folder_that_cannot_be_written_costs_the_afterlife_not_the_life(
         assert caplog.text.count(what) == 1
 
 
+@one_server
 async def test_a_session_has_at_most_three_tasks_of_its_own(served):
     before = len(asyncio.all_tasks())
     async with guest(served) as one:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,6 @@ from graph.errors import BadInput
 from server.hub import ServerOptions
 from server.protocol.native import parse_client, unpack_audio
 from tests.server.serving import HELLO, Served, client, guest, services_in, serving, until
-
 
 one_server = pytest.mark.asyncio(loop_scope="module")
 
@@ -111,9 +111,8 @@ async def test_a_wrong_message_is_named_and_the_session_goes_on(served, content,
 @one_server
 async def test_a_hundred_megabytes_in_one_message_close_the_connection(served, bystander):
     async with guest(served) as one:
-        with pytest.raises(ConnectionClosed):
+        with suppress(ConnectionClosed):
             await one.socket.send(b"\0" * 100_000_000)
-            await one.closed()
         assert await one.closed() == 1009
     await until(lambda: len(served.hub.sessions) == 1)
 
@@ -146,7 +145,7 @@ async def test_a_client_that_vanishes_leaves_nothing(served, bystander):
 
 @one_server
 async def test_half_a_websocket_handshake_disturbs_nobody(served, bystander):
-    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    _, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgr")
     await writer.drain()
     writer.close()
@@ -160,9 +159,11 @@ async def test_a_client_that_does_not_read_is_cut_off_and_blocks_nobody(tmp_path
         await until(lambda: len(served.hub.sessions) == 2)
         texts = [json.dumps({"type": "configure", "instructions": c * 20_000}) for c in "xy"]
         loop = asyncio.get_running_loop()
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            for number in range(1_000):
-                await asyncio.wait_for(loop.sock_sendall(raw, _frame(texts[number % 2])), 5)
+        sent = 0
+        with suppress(ConnectionResetError, BrokenPipeError):
+            for sent in range(1_000):
+                await asyncio.wait_for(loop.sock_sendall(raw, _frame(texts[sent % 2])), 5)
+        assert sent < 999
         await until(lambda: len(served.hub.sessions) == 1)
         await until(lambda: len(served.server.server_state.connections) == 1)
         await other.send("text", text="hello there")
