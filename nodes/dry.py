@@ -23,7 +23,6 @@ class DryMind:
     def __init__(self) -> None:
         self._said: tuple[Utterance, TextStream] | None = None
         self._work: dict[str, Work] = {}
-        self._restriction: Restriction | None = None
         self._hushed = False
 
     def say(self, utterance: Utterance, text: TextStream) -> None:
@@ -92,7 +91,7 @@ async def _spoken(utterance: Utterance, text: TextStream) -> list[Event]:
     except CleanS2SError as error:
         log.warning("utterance %s failed: %s", utterance.id, error)
         reason = "failed"
-    for call in calls:
+    for call in calls if reason == "finished" else ():
         events.append(
             ToolCalled(
                 at=at,

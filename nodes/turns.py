@@ -135,7 +135,7 @@ def _late_words(dialogue: Dialogue, turn: Turn, taken: int, event: Partial) -> D
 
 def _with_words(dialogue: Dialogue, turn: Turn, event: Partial) -> Dialogue:
     number = event.segment
-    text = drop_words(event.text, turn.owned.get(number, 0))
+    text = drop_words(event.text, turn.owned.get(number, 0)) if words(event.text) else ""
     changed = turn.segments.get(number, "") != text
     if number >= turn.newest:
         turn = _with_voice(turn, event)

@@ -94,7 +94,7 @@ class Hub:
     """By session id."""
     connections: int = 0
     """Open sockets, those that have not said hello among them."""
-    _warm: set[tuple[str, str, str]] = field(default_factory=set)
+    _warm: set[tuple[str, str]] = field(default_factory=set)
 
     async def open(
         self, wanted: str | None, user: User, live: OpenSession
@@ -166,9 +166,13 @@ class Hub:
         return replace(config, persona=config.persona or self.services.settings.persona)
 
     def warm(self, config: Config) -> None:
-        """Makes a persona's lines ready in the background: their meaning, and their sound."""
-        key = (config.persona, *self.voice_of(config))
-        if key not in self._warm:
+        """Makes a persona's lines ready in the background: their meaning, and their sound.
+
+        Only in its own voice and languages: clients may name any number of others.
+        """
+        own = config.language in self.services.personas.get(config.persona).languages
+        key = config.persona, config.language
+        if own and not config.voice and key not in self._warm:
             self._warm.add(key)
             self.tasks.create_task(self._chore(self._warm_up(config)))
 

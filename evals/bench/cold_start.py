@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evals.bench.figure import Figure, spread
 
-STARTS = 3
+STARTS = 2
 PROGRAM = """
 import json, sys, time
 begun = time.perf_counter()

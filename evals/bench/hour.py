@@ -28,10 +28,7 @@ EARLY = TURNS // 6
 """The turn after ten minutes."""
 CYCLE = 22
 """Turns that memory is averaged over: the history is summarised every 11, so it is a saw-tooth."""
-WORDS = (
-    "i wanted to tell you about the garden that my sister and i have planted behind the old house"
-    " near the river in spring."
-).split()
+WORDS = "i wanted to tell you about the garden behind my house".split()
 
 
 class Notebook:
@@ -105,12 +102,12 @@ async def _hour(folder: Path) -> _Meter:
         session.watch(meter.saw)
         running = asyncio.create_task(session.run())
         session.post(Joined(user="bench", session="bench", started=stage.STARTED))
-        for turn in range(TURNS):
+        for turn in range(1, TURNS + 1):
             await _speak(session, turn)
             await session.settled()
             # in real time seconds would pass here, and the writer would have long been done
             await checkpoints.flush()
-            if EARLY <= turn < EARLY + CYCLE or turn >= TURNS - CYCLE:
+            if EARLY < turn <= EARLY + CYCLE or turn > TURNS - CYCLE:
                 meter.read(graph)
         assert checkpoints.failures == session.failures == session.mind_failures == 0
         session.post(Left(at=session.now()))
@@ -121,14 +118,17 @@ async def _hour(folder: Path) -> _Meter:
 
 
 async def _speak(session: Session, turn: int) -> None:
-    """One turn at five partials a second; every fourth begins while the agent still speaks."""
-    until = SECONDS * (turn + 1) - (6.0 if turn % 4 == 3 else 0.0)
-    words = [*WORDS, f"it is thing number {turn}."]
+    """One turn at five partials and two words and a half a second.
+
+    Every fourth is cut short, so that the next one begins while the agent still speaks.
+    """
+    until = SECONDS * turn - (6.0 if turn % 4 == 3 else 0.0)
+    words = [*WORDS, f"number {turn}."]
     _post(session, SpeechStarted(at=session.now(), segment=turn))
     text = ""
     for number in range(PARTIALS - 1):
         await asyncio.sleep(0.2)
-        text = " ".join(words[: 1 + number])
+        text = " ".join(words[: 1 + number // 2])
         _post(session, Partial(at=session.now(), segment=turn, text=text))
     stopped = session.now()
     await asyncio.sleep(0.2)

@@ -61,8 +61,9 @@ _AFFRONTS = re.compile(
 _UNREASONABLE = re.compile(
     r"\b(how (do|can|could|would|should|to)( i| you| we| one)?|tell me|teach me|show me|help me"
     r"|give me|write( me)?|create|develop|make( me)?|explain|instructions|guide|tutorial|provide"
-    r"|steps)\b.{0,200}\b(bombs?\b|explosives?|meth(amphetamine)?|weapons? of|poison (someone|somebody|my"
-    r"|him|her|people|a person)|kill (someone|somebody|my|him|her|people|a person)|murder"
+    r"|steps)\b.{0,200}\b(bombs?\b|explosives?|meth(amphetamine)?|weapons? of"
+    r"|poison (someone|somebody|my|him|her|people|a person)"
+    r"|kill (someone|somebody|my|him|her|people|a person)|murder"
     r"|malware|ransomware|virus that|phishing|hack into|steal|launder|counterfeit|forge|stalk"
     r"|blackmail|bribe|traffick\w*|child porn\w*|identity theft|ddos|credit card numbers?"
     r"|genocide|terroris\w+|suicide method|self-?harm|kidnap|torture|fake (ids?|passports?)"

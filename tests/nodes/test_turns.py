@@ -58,6 +58,12 @@ def test_a_cough_gives_the_floor_back() -> None:
     assert dialogue.messages == []
 
 
+def test_a_sign_that_a_recogniser_makes_of_a_noise_is_no_word() -> None:
+    dialogue = after(Dialogue(), Partial(at=2.3, segment=1, text=" ...", final=True))
+    assert open_turn(dialogue).text == ""
+    assert dialogue.floor == "open"
+
+
 def test_a_turn_that_follows_a_cough_is_timed_from_its_own_voice() -> None:
     dialogue = after(
         Dialogue(),

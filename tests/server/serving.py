@@ -102,14 +102,25 @@ class Client:
         """The next message of this type with these fields; those before it are kept as well."""
         async with asyncio.timeout(seconds):
             while True:
-                content = await self.socket.recv()
-                if isinstance(content, bytes):
-                    self.frames.append(unpack_audio(content))
-                    continue
-                message: Message = json.loads(content)
-                self.messages.append(message)
-                if type in (None, message["type"]) and fields.items() <= message.items():
-                    return message
+                message = await self._receive()
+                if message and type in (None, message["type"]):
+                    if fields.items() <= message.items():
+                        return message
+
+    async def audio(self, ms: int, seconds: float = 10.0) -> None:
+        """Reads on until so much sound has come."""
+        async with asyncio.timeout(seconds):
+            while sum(len(frame.pcm) for frame in self.frames) < ms * 48:
+                await self._receive()
+
+    async def _receive(self) -> Message | None:
+        content = await self.socket.recv()
+        if isinstance(content, bytes):
+            self.frames.append(unpack_audio(content))
+            return None
+        message: Message = json.loads(content)
+        self.messages.append(message)
+        return message
 
     async def closed(self, seconds: float = 10.0) -> int:
         """Reads to the end; the close code."""
@@ -129,7 +140,7 @@ async def client(
     served: Served, hello: Message | None = None, **given: Any
 ) -> AsyncIterator[Client]:
     """A client that has said hello, if it is given one."""
-    async with connect(served.url, compression=None, max_size=None, **given) as socket:
+    async with connect(served.url, compression=None, max_queue=None, **given) as socket:
         one = Client(socket)
         if hello is not None:
             await socket.send(json.dumps(hello))
