@@ -32,8 +32,8 @@ run: $(RUNTIME) ## set up, then serve the agent
 test: $(DEV) ## all tests that this machine can run; a skipped one says why
 	@$(BIN)/python -m pytest
 
-demo: ## one scripted conversation, with sound
-	@echo "make demo: not written yet; it comes with the ear and the voice" >&2; exit 1
+demo: $(RUNTIME) ## one scripted conversation, with sound
+	@$(BIN)/cleans2s demo
 
 bench: $(RUNTIME) ## measure latency and load
 	@$(BIN)/cleans2s bench

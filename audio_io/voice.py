@@ -178,6 +178,7 @@ class Voice:
         except StageFailed as second:
             log.warning("nor can the line for trouble be said: %s", second)
             speech.playback.drop_unfinished()
+        await speech.playback.released()
         self._count_failure(failure.stage)
 
     def _report(self, speech: _Speech, failure: StageFailed) -> None:

@@ -284,7 +284,7 @@ class Config:
 
 
 class DialogueState(TypedDict, total=False):
-    """The graph's state: JSON only, no reducers, one writer."""
+    """The graph's state: JSON only, no reducers, one writer, parts replaced and never changed."""
 
     event: dict[str, Any]
     user: str
@@ -353,7 +353,7 @@ class Dialogue:
             if value is None:
                 continue
             if name in _VALUES:
-                value = read(_VALUES[name], value, name)
+                value = _known_value(name, value)
             elif not isinstance(value, _PLAIN[name]):
                 raise BadInput(name, value, f"should be {_PLAIN[name]}")
             given[name] = value
@@ -365,7 +365,10 @@ class Dialogue:
         for name in _KEYS:
             value = getattr(self, name)
             if before is None or value is not getattr(before, name):
-                changed[name] = dump(value) if name in _VALUES and value is not None else value
+                changed[name] = value
+                if name in _VALUES and value is not None:
+                    changed[name] = dump(value)
+                    _NEWEST[name] = changed[name], value
         return changed  # type: ignore[return-value]
 
 
@@ -379,7 +382,17 @@ _PLAIN: dict[str, Any] = {
     "user": str, "session": str, "started": float | int, "messages": list, "summary": str,
     "remembered_upto": str, "stale": int,
 }  # fmt: skip
+_NEWEST: dict[str, tuple[object, Any]] = {}
+"""For each key the JSON that was read or written last, with its value: the nodes of a run pass the
+same objects on, and reading them anew at every door costs as much as the nodes do."""
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+
+
+def _known_value(name: str, data: object) -> Any:
+    known = _NEWEST.get(name)
+    if known is None or known[0] is not data:
+        known = _NEWEST[name] = data, read(_VALUES[name], data, name)
+    return known[1]
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:

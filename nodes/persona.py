@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, ClassVar, Literal
@@ -134,8 +134,8 @@ class Opinion:
 
     def touched_by(self, text: str) -> bool:
         """Whether the text holds one of the words as it stands, in any case."""
-        said = f" {' '.join(words(text))} "
-        return any(f" {' '.join(words(cue))} " in said for cue in self.words)
+        said = _spoken(text)
+        return any(_spoken(cue) in said for cue in self.words)
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,7 @@ def choose(lines: Sequence[str], messages: Sequence[Message], seed: str) -> str:
     return pool[zlib.crc32(seed.encode()) % len(pool)]
 
 
+@lru_cache(maxsize=4096)
 def _spoken(text: str) -> str:
     return f" {' '.join(words(text))} "
 

@@ -87,15 +87,16 @@ def partial(dialogue: Dialogue, event: Partial) -> Dialogue:
     """Gives the words of a segment to the turn that they belong to."""
     last, number = dialogue.turn, event.segment
     turn = dialogue.open_turn or _next_turn(last, event.at)
-    if last is None or number > max([*last.segments, *last.before], default=0):
-        return _with_words(dialogue, turn, event)
-    if number in turn.segments:
+    if last is None or number in turn.segments:
         return _with_words(dialogue, turn, event)
     if number in last.segments:
         return _after_close(dialogue, last, event)
     if number in last.before:
         return _late_words(dialogue, turn, last.before[number], event)
-    return stale(dialogue)
+    known = max([*last.segments, *last.before], default=0)
+    if number <= known - KEPT_SEGMENTS:
+        return stale(dialogue)
+    return _with_words(dialogue, turn, event)  # its first words, be it a newer segment or not
 
 
 def _after_close(dialogue: Dialogue, turn: Turn, event: Partial) -> Dialogue:

@@ -52,7 +52,7 @@ class _Meter:
     own: list[int] = field(default_factory=list)
     """Bytes of the objects that only the session holds."""
     blocks: list[int] = field(default_factory=list)
-    """Memory blocks that the interpreter has given out to anybody."""
+    """Memory blocks that the interpreter has given out to anybody, after each cycle."""
     resident: list[int] = field(default_factory=list)
     """Bytes of the process in memory."""
     disk: int = 0
@@ -61,7 +61,9 @@ class _Meter:
 
     def read(self, graph: Graph) -> None:
         self.own.append(footprint(self.session, {id(graph)}))
-        self.blocks.append(sys.getallocatedblocks())
+        if len(self.own) % CYCLE == 0:
+            gc.collect()
+            self.blocks.append(sys.getallocatedblocks())
         self.resident.append(_resident_bytes())
         files = self.folder.glob("checkpoints.sqlite*")
         self.disk = max(self.disk, sum(file.stat().st_size for file in files))
@@ -82,8 +84,9 @@ def measure() -> list[Figure]:
                note=f"growth from minute 10; {mean(meter.own[-CYCLE:]) / 1024:,.0f} KB"),
         Figure("hour: the process (RSS)", "%", _growth(meter.resident), n=CYCLE, target=flat,
                note=f"growth from minute 10; {meter.resident[-1] / 2**20:,.0f} MB"),
-        Figure("hour: blocks of the interpreter", "%", _growth(meter.blocks), n=CYCLE,
-               note=f"growth from minute 10; {meter.blocks[-1]:,}"),
+        Figure("hour: memory blocks of the interpreter", "%",
+               100 * (meter.blocks[-1] / meter.blocks[0] - 1),
+               note=f"growth from minute 10, garbage collected; {meter.blocks[-1]:,}"),
         Figure("hour: checkpoint file", "MB", meter.disk / 1e6, target=Target(p50=20.0),
                note="at its largest, with its log"),
         Figure("hour: wall clock", "s", seconds, note=f"{meter.partials:,} partials judged"),

@@ -1,74 +1,102 @@
-// Plays one utterance at a time. Audio is placed by its sample: it replaces what stands there.
+// Plays utterances one after the other, as the protocol asks: audio is placed by its sample, and replaces what the
+// player holds from there on. What was flushed, or was never begun, does not sound.
 
 const REPORT_EVERY = sampleRate / 10;
-const FADE = 1 / (0.004 * sampleRate); // 4 ms, so that a pause does not click
+const FADE = 1 / (0.004 * sampleRate); // 4 ms, so that nothing clicks
+
+class Track {
+  paused = false;
+  ended = false;
+  at = 0;
+  length = 0;
+  reported = 0;
+  pcm = new Int16Array(sampleRate * 5);
+
+  constructor(utterance) {
+    this.utterance = utterance;
+  }
+
+  get sounds() {
+    return !this.paused && this.at < this.length;
+  }
+
+  place(sample, pcm) {
+    const end = sample + pcm.length;
+    if (end > this.pcm.length) {
+      const larger = new Int16Array(2 * end);
+      larger.set(this.pcm.subarray(0, this.length));
+      this.pcm = larger;
+    }
+    if (sample > this.length) this.pcm.fill(0, this.length, sample);
+    this.pcm.set(pcm, sample);
+    this.length = end;
+  }
+}
 
 class Player extends AudioWorkletProcessor {
-  #utterance = 0;
-  #pcm = new Int16Array(sampleRate * 20);
-  #end = 0;
-  #at = 0;
-  #playing = false;
+  #tracks = []; // the first one sounds
   #gain = 0;
-  #reported = 0;
+  #last = 0; // what sounded last, for the fade
 
   constructor() {
     super();
-    this.port.onmessage = ({ data }) => this[data.do](data);
+    this.port.onmessage = ({ data }) => this[data.type](data, this.#tracks.find((one) => one.utterance === data.utterance));
   }
 
-  begin({ utterance }) {
-    this.#utterance = utterance;
-    this.#end = this.#at = this.#reported = 0;
-    this.#playing = true;
+  begin({ utterance }, track) {
+    if (!track) this.#tracks.push(new Track(utterance));
   }
 
-  audio({ utterance, sample, pcm }) {
-    if (utterance !== this.#utterance) return; // stale: a newer one has begun
-    const end = sample + pcm.length;
-    if (end > this.#pcm.length) {
-      const larger = new Int16Array(2 * end);
-      larger.set(this.#pcm.subarray(0, this.#end));
-      this.#pcm = larger;
-    }
-    this.#pcm.set(pcm, sample);
-    this.#end = end;
-    if (sample < this.#at) this.#at = sample;
+  audio({ sample, pcm }, track) {
+    track?.place(sample, pcm);
   }
 
-  pause({ utterance }) {
-    if (utterance !== this.#utterance) return;
-    this.#playing = false;
-    this.#report();
+  pause(_, track) {
+    if (!track) return;
+    track.paused = true;
+    this.#report(track);
   }
 
-  resume({ utterance, sample }) {
-    if (utterance !== this.#utterance) return;
-    this.#at = sample;
-    this.#playing = true;
+  // Never forward: a player that lags has not played what lies between.
+  resume({ sample }, track) {
+    if (!track) return;
+    track.paused = false;
+    track.at = track.reported = Math.min(track.at, sample);
   }
 
-  flush({ utterance }) {
-    if (utterance !== this.#utterance) return;
-    this.#end = Math.min(this.#end, this.#at + 1 / FADE);
-    this.#playing = false;
-    this.#report();
+  flush(_, track) {
+    if (!track) return;
+    this.#report(track);
+    this.#tracks.splice(this.#tracks.indexOf(track), 1);
+  }
+
+  end(_, track) {
+    if (track) track.ended = true;
+  }
+
+  reset() {
+    this.#tracks = [];
   }
 
   process(_, [[out]]) {
     for (let i = 0; i < out.length; i++) {
-      const sounds = this.#at < this.#end && (this.#playing || this.#gain > 0);
-      this.#gain = Math.max(0, Math.min(1, this.#gain + (sounds && this.#playing ? FADE : -FADE)));
-      out[i] = sounds ? (this.#pcm[this.#at] / 32768) * this.#gain : 0;
-      if (sounds && this.#playing) this.#at++;
+      const track = this.#sounding();
+      if (track) this.#last = track.pcm[track.at++] / 32768;
+      this.#gain = Math.max(0, Math.min(1, this.#gain + (track ? FADE : -FADE)));
+      out[i] = this.#last * this.#gain;
+      if (track && (track.at - track.reported >= REPORT_EVERY || track.at === track.length)) this.#report(track);
     }
-    if (this.#at - this.#reported >= REPORT_EVERY) this.#report();
     return true;
   }
 
-  #report() {
-    this.#reported = this.#at;
-    this.port.postMessage({ utterance: this.#utterance, sample: this.#at });
+  #sounding() {
+    while (this.#tracks.length && this.#tracks[0].ended && this.#tracks[0].at >= this.#tracks[0].length) this.#tracks.shift();
+    return this.#tracks[0]?.sounds ? this.#tracks[0] : null;
+  }
+
+  #report(track) {
+    track.reported = track.at;
+    this.port.postMessage({ utterance: track.utterance, sample: track.at });
   }
 }
 

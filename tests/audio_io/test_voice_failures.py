@@ -146,6 +146,19 @@ def test_two_failures_in_a_row_are_told_and_a_success_forgets_them():
     assert said[4] == said[3]
 
 
+def test_held_utterances_that_fail_and_are_discarded_trouble_nobody():
+    async def scene():
+        async with on_stage(trouble=TROUBLE) as stage:
+            for name in ("u1", "u2", "u3"):
+                stage.voice.say(utterance(name, "held"), saying(ModelGone("gone")))
+                await asyncio.sleep(1)
+            stage.voice.hush()
+            return stage
+
+    stage = run_virtual(scene())
+    assert (stage.events, stage.troubles, stage.player.log) == ([], [], [])
+
+
 def test_a_failure_is_logged_and_a_bug_with_its_traceback(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING):
         fail_text(ModelGone("the model is gone"))

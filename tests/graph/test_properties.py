@@ -6,6 +6,7 @@ do at that moment. Every word said in it is unique, so none can be lost or doubl
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +120,10 @@ class World:
     # --- the client ---
 
     async def types(self, choice: int) -> None:
-        text = ("", " ", "👍")[choice % 7] if choice % 7 < 3 else self.word()
+        signs = ("", " ", "👍", "mhm")
+        text = signs[choice % 12] if choice % 12 < 4 else self.word()
+        if choice % 12 > 8:
+            text = f"You stupid idiot {text}"
         await self.send(TextTyped(at=self.now, text=text))
 
     async def controls(self, choice: int) -> None:
@@ -130,7 +134,7 @@ class World:
     async def configures(self, choice: int) -> None:
         patches: list[dict[str, Any]] = [
             {"turn_detection": "manual"}, {"turn_detection": "auto"}, {"persona": "max"},
-            {"persona": "tess"}, {"tools": [{"name": "look"}]}, {"tools": []},
+            {"turn_detection": "auto"}, {"persona": "tess"}, {"tools": [{"name": "look"}]},
         ]  # fmt: skip
         await self.send(Configured(at=self.now, patch=patches[choice % len(patches)]))
 
@@ -264,19 +268,20 @@ def kept(talk: Conversation) -> list[str]:
 
 STEPS: dict[str, int] = {
     "voice": 4, "hears": 8, "stops": 4, "late_final": 2, "types": 2, "controls": 2,
-    "configures": 1, "edits": 1, "tool_returns": 1, "reconnects": 1, "begins": 4,
-    "calls_tool": 1, "ends": 4, "verdict": 2, "recalled": 1, "time": 6,
+    "configures": 2, "edits": 1, "tool_returns": 2, "reconnects": 1, "begins": 4,
+    "calls_tool": 2, "ends": 9, "verdict": 1, "recalled": 1, "time": 8,
 }  # fmt: skip
 HISTORIES = st.lists(
     st.tuples(
         st.sampled_from([name for name, weight in STEPS.items() for _ in range(weight)]),
         st.integers(0, 60),
     ),
-    max_size=40,
+    min_size=15,
+    max_size=50,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=int(os.environ.get("CLEANS2S_HISTORIES", "25")), deadline=None)
 @given(HISTORIES)
 def test_whatever_happens(history: list[tuple[str, int]]) -> None:
     async def play() -> None:

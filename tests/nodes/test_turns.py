@@ -209,6 +209,22 @@ def test_late_words_of_the_last_turn_but_one_open_the_next() -> None:
     assert said(close_turn(dialogue, 3.0)) == ["one two", "three", "more"]
 
 
+def test_first_words_of_a_segment_may_come_after_those_of_the_next() -> None:
+    dialogue = after(
+        Dialogue(),
+        SpeechStarted(at=0.0, segment=1),
+        SpeechStopped(at=1.0, segment=1),
+        SpeechStarted(at=1.5, segment=2),
+        Partial(at=1.9, segment=2, text="two"),
+        Partial(at=2.0, segment=1, text="one", final=True),
+    )
+    assert open_turn(dialogue).text == "one two"
+    assert open_turn(dialogue).silent_since is None
+    late = after(close_turn(dialogue, 3.0), Partial(at=3.1, segment=4, text="four"))
+    late = after(close_turn(late, 4.0), Partial(at=4.1, segment=3, text="three", final=True))
+    assert open_turn(late).text == "three"
+
+
 def test_words_of_a_segment_long_gone_are_stale() -> None:
     dialogue = Dialogue()
     for segment in range(1, 12):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -38,6 +40,15 @@ def services_in(folder: Path, **given: Any) -> Services:
     return replace(
         services, composer=Composer(services.personas, None, services.settings.llm, None)
     )
+
+
+def speech(name: str) -> Path:
+    """A file of the data folder's `speech`; skips the test where it is missing."""
+    root = Path(__file__).parents[2]
+    folder = root / os.environ.get("CLEANS2S_DATA", "../shared/data") / "speech"
+    if not (folder / name).exists():
+        pytest.skip(f"needs {name} in {folder} (CLEANS2S_DATA)")
+    return folder / name
 
 
 @dataclass
@@ -103,9 +114,12 @@ class Client:
         async with asyncio.timeout(seconds):
             while True:
                 message = await self._receive()
-                if message and type in (None, message["type"]):
-                    if fields.items() <= message.items():
-                        return message
+                if (
+                    message
+                    and type in (None, message["type"])
+                    and fields.items() <= message.items()
+                ):
+                    return message
 
     async def audio(self, ms: int, seconds: float = 10.0) -> None:
         """Reads on until so much sound has come."""

@@ -20,8 +20,8 @@ class Heard:
     def _onset(self) -> None:
         self.onsets += 1
 
-    def partial(self, segment: int, text: str, **fields: bool) -> None:
-        self.speech.partial(given.Partial(segment=segment, text=text, **fields))
+    def partial(self, segment: int, text: str, final: bool = False) -> None:
+        self.speech.partial(given.Partial(segment=segment, text=text, final=final))
 
 
 @pytest.fixture

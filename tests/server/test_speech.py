@@ -1,10 +1,7 @@
 """Real speech over a real websocket: real voice detection, real dialogue, a real player's sound."""
 
 import asyncio
-import os
-from pathlib import Path
 
-import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -16,18 +13,10 @@ from audio_io.pcm import read_audio
 from audio_io.tts.tone import ToneEngine
 from server.hub import Engines
 from tests.llm_server import llm_server, says
-from tests.server.serving import Client, client, services_in, serving, until
+from tests.server.serving import Client, client, services_in, serving, speech, until
 
 SPEECH = {"type": "hello", "version": 1, "rate": 16000}
 LONG = "This answer goes on and on, one word behind the other, so that somebody can cut in. " * 3
-
-
-def speech(name: str) -> Path:
-    root = Path(__file__).parents[2]
-    folder = root / os.environ.get("CLEANS2S_DATA", "../shared/data") / "speech"
-    if not (folder / name).exists():
-        pytest.skip(f"needs {name} in {folder} (CLEANS2S_DATA)")
-    return folder / name
 
 
 @pytest.fixture(scope="module")

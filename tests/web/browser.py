@@ -1,4 +1,4 @@
-"""Drives a real Chromium over the DevTools protocol: clicks, types, listens to the page's websocket.
+"""Drives a real Chromium over the DevTools protocol: it clicks, types and reads the websocket.
 
     async with chromium(tmp_path, microphone=wav) as browser, browser.page(url) as page:
         await page.click("#microphone")
@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from server.protocol.native import AudioFrame, unpack_audio
 
@@ -96,7 +97,7 @@ async def _devtools_url(stderr: asyncio.StreamReader) -> str:
     said = b""
     while line := await stderr.readline():
         said += line
-        before, mark, url = line.decode().partition("DevTools listening on ")
+        _, mark, url = line.decode().partition("DevTools listening on ")
         if mark:
             return url.strip()
     raise RuntimeError(f"chromium did not start: {said.decode()[-2000:]}")
@@ -127,17 +128,20 @@ class Browser:
 
     async def read(self) -> None:
         """Takes in what the browser says, until it closes."""
-        async for content in self._socket:
-            message = json.loads(content)
-            if answer := self._waiting.pop(message.get("id"), None):
-                if answer.done():
-                    continue
-                if "error" in message:
-                    answer.set_exception(RuntimeError(message["error"]["message"]))
-                else:
-                    answer.set_result(message["result"])
-            elif page := self._pages.get(message.get("sessionId", "")):
-                page.take(message["method"], message["params"])
+        with contextlib.suppress(ConnectionClosed):
+            async for content in self._socket:
+                self._take(json.loads(content))
+
+    def _take(self, message: Message) -> None:
+        if answer := self._waiting.pop(message.get("id"), None):
+            if answer.done():
+                return
+            if "error" in message:
+                answer.set_exception(RuntimeError(message["error"]["message"]))
+            else:
+                answer.set_result(message["result"])
+        elif page := self._pages.get(message.get("sessionId", "")):
+            page.take(message["method"], message["params"])
 
     @asynccontextmanager
     async def page(
@@ -177,7 +181,8 @@ class Page:
         self.got: list[Message] = []
         """What the server sent it."""
         self.frames: list[AudioFrame] = []
-        self.microphone_bytes = 0
+        self.sound = b""
+        """PCM of the microphone, as the page sent it."""
         self._browser, self._session = browser, session
         self._news = asyncio.Event()
 
@@ -206,7 +211,8 @@ class Page:
         look = f"""new Promise((found) => {{
             const end = performance.now() + {seconds * 1000};
             (function look() {{
-                const value = (() => {{ try {{ return {condition}; }} catch {{ return null; }} }})();
+                let value = null;
+                try {{ value = {condition}; }} catch {{ /* not yet */ }}
                 if (value || performance.now() > end) found(value); else setTimeout(look, 10);
             }})();
         }})"""
@@ -262,17 +268,22 @@ class Page:
     async def screenshot(self, file: Path) -> None:
         """What is to be seen now, as PNG."""
         shot = await self.call("Page.captureScreenshot", format="png")
-        file.write_bytes(base64.b64decode(shot["data"]))
+        await asyncio.to_thread(file.write_bytes, base64.b64decode(shot["data"]))
 
-    async def received(self, type: str, nth: int = 1, seconds: float = SECONDS, **fields: Any) -> Message:
+    async def received(
+        self, type: str, nth: int = 1, seconds: float = SECONDS, **fields: Any
+    ) -> Message:
         """The nth message of the server of that type with these fields, waited for."""
+
         def found() -> list[Message]:
             return [m for m in self.got if m["type"] == type and fields.items() <= m.items()]
 
         await self.until(lambda: len(found()) >= nth, seconds, f"{nth} {type} {fields}")
         return found()[nth - 1]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = SECONDS, what: str = "") -> None:
+    async def until(
+        self, condition: Callable[[], bool], seconds: float = SECONDS, what: str = ""
+    ) -> None:
         """Waits for a condition on what went over the wire."""
         try:
             async with asyncio.timeout(seconds):
@@ -305,7 +316,7 @@ class Page:
         if frame["opcode"] == 1:
             self.sent.append(json.loads(frame["payloadData"]))
         elif frame["opcode"] == 2:
-            self.microphone_bytes += len(frame["payloadData"]) * 3 // 4
+            self.sound += base64.b64decode(frame["payloadData"])
 
     def _received(self, frame: Message) -> None:
         if frame["opcode"] == 1:

@@ -5,11 +5,16 @@ flowing speech are negatives. The encoder learns from every word of a turn (`tur
 the same decisions one by one, as judgement sets and LLMs need them.
 """
 
+import argparse
 import random
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
-from nodes.judgement.sft.example import At, Example, Label
+from graph.errors import BadInput
+from nodes.judgement.sft.corpora import DATA, TALKS, TEXTS, load_talks, load_texts, read_talks
+from nodes.judgement.sft.example import At, Example, Label, write_examples
 from nodes.judgement.sft.talk import Talk
 from nodes.judgement.sft.turns import CONTEXT_TURNS, After, Step, TalkTurn, turns_of
 
@@ -64,3 +69,30 @@ def _chosen(steps: Sequence[Step], chance: random.Random) -> list[tuple[int, Ste
 
 def _context(before: Sequence[TalkTurn], speaker: str) -> tuple[tuple[str, str], ...]:
     return tuple(("user" if t.speaker == speaker else "agent", t.text) for t in before)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`cleans2s sft data`: writes examples as JSON lines, training and held-out apart."""
+    parser = argparse.ArgumentParser(prog="cleans2s sft data", description="Dialogues to examples.")
+    parser.add_argument("out", type=Path, help="folder for train.jsonl and held_out.jsonl")
+    parser.add_argument("--talks", type=Path, nargs="+", default=[], help="your recordings' words")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the corpora")
+    parser.add_argument(
+        "--corpora", nargs="+", default=[], choices=[*TALKS, *TEXTS], metavar="NAME",
+        help=f"some of {', '.join([*TALKS, *TEXTS])}",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(argv)
+    if not given.talks and not given.corpora:
+        raise BadInput("talks", [], "name recordings (--talks) or corpora (--corpora)")
+    talks = read_talks(given.talks)
+    talks += load_talks(given.data, [name for name in given.corpora if name in TALKS])
+    texts = load_texts(given.data, [name for name in given.corpora if name in TEXTS])
+    examples = [*examples_of(talks, given.seed), *texts]
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name, held_out in (("train", False), ("held_out", True)):
+        part = [example for example in examples if is_held_out(example.dialogue) == held_out]
+        count = write_examples(part, given.out / f"{name}.jsonl")
+        labels = Counter(example.label for example in part)
+        print(f"{name}: {count:,} examples, " + ", ".join(f"{n:,} {k}" for k, n in labels.items()))
+    return 0

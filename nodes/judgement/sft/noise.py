@@ -53,16 +53,19 @@ class Noise:
                 if step.after == After.FLOW:
                     continue
             elif (chance := chance - rates.mistaken) < 0:
-                step = replace(step, word=self._chance.choice(self._alike[_shape(step.word)]))
+                step = replace(step, word=self._mistaken(step.word))
             elif (chance := chance - rates.filler) < 0:
                 changed += [replace(flow, word=w) for w in self._any(_FILLERS)]
             elif (chance := chance - rates.repeated) < 0:
                 changed.append(flow)
             elif chance - rates.repaired < 0:
-                wrong = self._chance.choice(self._alike[_shape(step.word)])
-                changed += [replace(flow, word=w) for w in (wrong, *self._any(_REPAIRS))]
+                wrong = (self._mistaken(step.word), *self._any(_REPAIRS))
+                changed += [replace(flow, word=w) for w in wrong]
             changed.append(step)
         return changed
+
+    def _mistaken(self, word: str) -> str:
+        return self._chance.choice(self._alike.get(_shape(word)) or [word])
 
     def _any(self, phrases: Sequence[str]) -> list[str]:
         return self._chance.choice(phrases).split()

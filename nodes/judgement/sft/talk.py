@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graph.errors import BadInput
 from nodes.judgement.spoken import spoken
@@ -77,7 +78,7 @@ def stretch_of(speaker: str, words: Sequence[Word], act: str = "") -> Stretch | 
         return None
     gaps = tuple(
         max(0.0, after.start - word.end) if after is not word else 0.0
-        for (_, word), (_, after) in zip(parts, parts[1:], strict=False)
+        for (_, word), (_, after) in pairwise(parts)
     )
     return Stretch(
         speaker=speaker,

@@ -8,7 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from nodes.judgement.sft.table import rows, seconds
-from nodes.judgement.sft.talk import Stretch, Talk, spoken, talk_of
+from nodes.judgement.sft.talk import Stretch, Talk, talk_of
+from nodes.judgement.spoken import spoken
 
 
 def read_maptask(path: Path) -> list[Talk]:

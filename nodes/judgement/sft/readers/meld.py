@@ -9,7 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from nodes.judgement.sft.table import clock, rows
-from nodes.judgement.sft.talk import Stretch, Talk, spoken, talk_of
+from nodes.judgement.sft.talk import Stretch, Talk, talk_of
+from nodes.judgement.spoken import spoken
 
 log = logging.getLogger(__name__)
 

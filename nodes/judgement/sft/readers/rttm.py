@@ -9,7 +9,8 @@ from pathlib import Path
 
 from graph.errors import BadInput
 from nodes.judgement.sft.table import opened, seconds
-from nodes.judgement.sft.talk import Stretch, Talk, Word, spoken, stretches_of, talk_of
+from nodes.judgement.sft.talk import Stretch, Talk, Word, stretches_of, talk_of
+from nodes.judgement.spoken import spoken
 
 
 def read_rttm(path: Path) -> list[Talk]:

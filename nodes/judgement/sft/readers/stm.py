@@ -6,7 +6,8 @@ from pathlib import Path
 
 from graph.errors import BadInput
 from nodes.judgement.sft.table import opened, seconds
-from nodes.judgement.sft.talk import Stretch, Talk, spoken, talk_of
+from nodes.judgement.sft.talk import Stretch, Talk, talk_of
+from nodes.judgement.spoken import spoken
 
 _NOT_SPEECH = frozenset({"inter_segment_gap", "excluded_region"})
 _MARKED = re.compile(r"[\[<({][^\]>)}]*[\]>)}]")

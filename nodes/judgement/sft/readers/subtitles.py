@@ -11,7 +11,8 @@ from pathlib import Path
 
 from graph.errors import BadInput
 from nodes.judgement.sft.table import clock, opened
-from nodes.judgement.sft.talk import Stretch, Talk, spoken, talk_of
+from nodes.judgement.sft.talk import Stretch, Talk, talk_of
+from nodes.judgement.spoken import spoken
 
 _TIMES = re.compile(r"^\s*(\S+)\s+-->\s+(\S+)")
 _VOICE = re.compile(r"^\s*[-–]?\s*<v(?:\.[^\s>]*)?\s+([^>]+)>", re.IGNORECASE)

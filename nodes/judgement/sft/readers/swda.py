@@ -8,7 +8,8 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from graph.errors import BadInput
-from nodes.judgement.sft.talk import Stretch, Talk, spoken, talk_of
+from nodes.judgement.sft.talk import Stretch, Talk, talk_of
+from nodes.judgement.spoken import spoken
 
 
 def read_swda(path: Path) -> list[Talk]:
@@ -16,17 +17,15 @@ def read_swda(path: Path) -> list[Talk]:
     talks = []
     try:
         with tarfile.open(path) as archive:
-            members = [m for m in archive.getmembers() if m.isfile() and m.name.count("/") == 2]
-            for member in sorted(members, key=lambda member: member.name):
+            for member in archive:  # in the archive's order: it can only be unpacked forwards
                 inside = PurePosixPath(member.name)
-                if inside.suffix == ".txt" and inside.parent.name != "metadata":
-                    file = archive.extractfile(member)
-                    assert file is not None
+                file = archive.extractfile(member) if inside.suffix == ".txt" else None
+                if file and inside.parent.name != "metadata":
                     text = file.read().decode("utf-8")
                     talks.append(_conversation(f"{path.name}:{inside.name}", inside.stem, text))
     except (OSError, EOFError, tarfile.TarError, UnicodeDecodeError) as error:
         raise BadInput("file", str(path), f"cannot be read: {error}") from None
-    return talks
+    return sorted(talks, key=lambda talk: talk.id)
 
 
 def _conversation(place: str, name: str, text: str) -> Talk:
