@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evals.metrics import NAMES, Metrics, measure
 from graph.errors import BadInput, Unavailable
-from graph.state import Estimate
+from graph.state import Appraisal, Estimate
 from nodes.judgement.estimator import CONTEXT_MESSAGES, Estimator, View
 
 THRESHOLD = 0.5
@@ -49,7 +49,7 @@ class Row(BaseModel):
     context: list[_Said]
     partial: str
     at: Literal["pause", "mid_speech", "end"]
-    label: Literal["listen", "respond", "plain", "affront", "unreasonable"]
+    label: Literal["listen", "respond"] | Appraisal
 
     def view(self) -> View:
         """What the judge sees of it: the words, not where they were cut."""

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from graph.services import Services
-from server.access import COOKIE
+from server.access import COOKIE, Access, load_secret
 from server.connection import Connection
 from server.hub import Engines, Hub, ServerOptions, open_hub
 from server.refusal import Refused
@@ -33,11 +33,15 @@ def create_app(
     engines: Engines = Engines(),  # noqa: B008 - frozen
     options: ServerOptions = ServerOptions(),  # noqa: B008 - frozen
 ) -> FastAPI:
-    """The application. It owns services and engines, and closes them when it shuts down."""
+    """The application. It owns services and engines, and closes them when it shuts down.
+
+    Raises `BadInput` for a key that is no key, or a signing key that is damaged.
+    """
+    access = Access(load_secret(services.settings.data_dir), options.api_keys)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_hub(services, engines, options) as hub:
+        async with open_hub(services, engines, options, access) as hub:
             app.state.hub = hub
             hub.warm_default()
             yield

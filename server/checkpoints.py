@@ -22,7 +22,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from graph.dialogue import Graph
 from graph.errors import Unavailable
 from graph.services import Services
-from graph.state import DialogueState
+from graph.state import Dialogue, DialogueState
 from server.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -74,12 +74,13 @@ class Checkpoints:
         """
         try:
             snapshot = await self._graph.aget_state(_thread(session))
-        except Exception as error:  # SQLite's, or the decoder's: it has several
+            state = self._journal.replay(session, cast(DialogueState, snapshot.values))
+            Dialogue.load(state)
+        except Exception as error:  # SQLite's, the decoder's, or a value of another version
             raise Unavailable(
                 f"session {session!r} cannot go on: its checkpoint is damaged ({error})."
                 " Begin a new session, or restore checkpoints.sqlite from a backup."
             ) from error
-        state = self._journal.replay(session, cast(DialogueState, snapshot.values))
         return state or None
 
     async def run(self) -> None:

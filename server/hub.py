@@ -15,7 +15,7 @@ from graph.dialogue import Graph
 from graph.errors import BadInput, CleanS2SError
 from graph.services import Services
 from graph.state import Config, DialogueState, Restriction
-from server.access import Access, User, load_secret
+from server.access import Access, User
 from server.checkpoints import Checkpoints, open_checkpoints
 from server.refusal import Closing, Refused
 from server.restrictions import Restrictions, open_restrictions
@@ -193,15 +193,13 @@ class Hub:
 
 @asynccontextmanager
 async def open_hub(
-    services: Services, engines: Engines, options: ServerOptions
+    services: Services, engines: Engines, options: ServerOptions, access: Access
 ) -> AsyncIterator[Hub]:
     """A hub with its storage open; closes everything behind it, the engines too."""
     folder = services.settings.data_dir
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.close)
         stack.push_async_callback(engines.close)
-        secret = await asyncio.to_thread(load_secret, folder)
-        access = Access(secret, options.api_keys)
         restrictions = await stack.enter_async_context(open_restrictions(folder))
         checkpoints = await stack.enter_async_context(open_checkpoints(services))
         tasks = await stack.enter_async_context(_chores())

@@ -25,6 +25,7 @@ def serve(settings: Settings) -> None:
     engines = build_engines(settings)
     app = create_app(services, engines, options_of(settings))
     host, port = listening.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
     told = [f"{name:>7}: {what}" for name, what in described(services, engines).items()]
     told.append(f"CleanS2S listens on http://{host}:{port} - open it in a browser; Ctrl-C ends it")
     _Server(uvicorn_config(app), told).run(sockets=[listening])

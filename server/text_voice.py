@@ -165,6 +165,8 @@ class TextVoice:
 
     def _parts(self, piece: str) -> list[str]:
         """Words where there is a pace to keep, else the whole piece."""
+        # half a surrogate pair, which a model may give, would make the utterance's end no event
+        piece = piece.encode("utf-8", "replace").decode("utf-8")
         if self._pace is None:
             return [piece] if piece else []
         return [word for word in _words_with_spaces(piece) if word]

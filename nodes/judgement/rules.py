@@ -41,7 +41,9 @@ _VERBS = frozenset(
     " drank sleep slept buy bought play plays speak spoke mean means i'm it's that's he's"
     " she's there's we're they're you're i've we've they've i'll we'll".split()
 )
-_PRONOUNS = frozenset("them him her this that these those there here they your their ours".split())
+_PRONOUNS = frozenset(
+    "you them him her this that these those there here they your their ours".split()
+)
 _CLOSED_ENDS = frozenset(
     "please thanks thank bye goodbye right ok okay yes no too either anyway though today"
     " tomorrow yesterday it that's done all".split()
@@ -117,7 +119,7 @@ def p_complete(text: str) -> float:
         return 0.8
     if spoken[0] in _LINKS and not any(_is_verb(word) for word in spoken):
         return 0.2  # "and so my fellow Americans": a clause that has begun and says nothing yet
-    if len(spoken) >= 4 and _is_content(spoken[-1]) and any(_is_verb(word) for word in spoken):
+    if len(spoken) >= 3 and _is_content(spoken[-1]):
         return 0.75
     return 0.35 if len(spoken) < 3 else 0.55
 
@@ -137,7 +139,7 @@ def _is_verb(word: str) -> bool:
 
 def _is_content(word: str) -> bool:
     """Whether it carries meaning, as the last word of a clause mostly does."""
-    return (len(word) > 3 or is_cjk(word[0])) and word not in _PRONOUNS
+    return (len(word) > 2 or is_cjk(word[0])) and word not in _PRONOUNS
 
 
 def appraise(view: View) -> tuple[Appraisal, float]:

@@ -27,6 +27,7 @@ const connection = new Connection({ rate: microphone.rate });
 const strip = new Strip(at("strip"), () => ({ user: microphone.takeLevel(), agent: speaker.level }));
 
 let names = new Map();
+let chosen = ""; // the persona that the user asked for, in this session or one before
 let speaking = false; // the server hears the user's voice
 
 const handlers = {
@@ -36,9 +37,9 @@ const handlers = {
     persona(config);
     speaker.reset();
     conversation.begin(history, resume);
-    mind.floor("open");
     notices.set("error", "");
     notices.blocked(null);
+    if (!resume && names.has(chosen) && chosen !== config.persona) configure();
   },
   speech_started() {
     speaking = true;
@@ -79,7 +80,7 @@ const handlers = {
   blocked: (m) => notices.blocked(m, name()),
   error(m) {
     if (m.code === "resume_not_found") conversation.note("The earlier conversation is gone; a new one has begun.");
-    else notices.error(m);
+    else notices.error(m, () => connection.open());
   },
 };
 
@@ -89,16 +90,17 @@ connection.addEventListener("state", ({ detail }) => {
   notices.link(detail, () => connection.open());
   if (detail.state === "connected") return;
   speaking = false;
+  handlers.floor({ floor: "open" });
   speaker.reset();
   conversation.lost();
-  at("stop").disabled = true;
 });
 connection.addEventListener("deaf", () => {
   at("microphone").disabled = true;
   notices.set("deaf", "This server has no ear: it understands what you type.");
 });
 connection.addEventListener("key", async ({ detail }) => {
-  connection.open(await notices.key(detail));
+  const key = await notices.key(detail);
+  if (key) connection.open(key);
 });
 
 at("typing").addEventListener("submit", (event) => {
@@ -108,7 +110,10 @@ at("typing").addEventListener("submit", (event) => {
 });
 at("stop").addEventListener("click", stop);
 addEventListener("keydown", ({ key }) => key === "Escape" && !at("stop").disabled && stop());
-at("persona").addEventListener("change", ({ target }) => connection.send({ type: "configure", persona: target.value }));
+at("persona").addEventListener("change", ({ target }) => {
+  chosen = target.value;
+  configure();
+});
 at("again").addEventListener("click", () => {
   conversation.clear();
   mind.clear();
@@ -130,6 +135,10 @@ at("microphone").addEventListener("click", async () => {
   at("microphone").disabled = false;
 });
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => speaker.unlock(), { capture: true });
+
+function configure() {
+  connection.send({ type: "configure", persona: chosen });
+}
 
 function stop() {
   connection.send({ type: "stop" });

@@ -34,19 +34,19 @@ export class Notices {
     this.#box.append(line);
   }
 
-  error({ code, field, message, fatal }) {
+  // again(): connects anew.
+  error({ code, field, message, fatal }, again) {
     if (code === "bad_identity" || (code === "unavailable" && field === "rate")) return; // mended by the next try
-    this.set("error", ERRORS[code] ?? message, fatal ? null : ["Dismiss", () => this.set("error", "")]);
+    const dismiss = ["Dismiss", () => this.set("error", "")];
+    this.set("error", ERRORS[code] ?? message, fatal ? ["Connect here", again] : dismiss);
   }
 
   link({ state, wait = null }, again) {
     at("link").dataset.state = state;
     at("link").textContent = state === "closed" ? "no connection" : state;
     if (state === "connecting") return;
-    const closed = state === "closed";
-    if (closed && wait === null) this.set("link", "The connection is closed.", ["Connect here", again]);
-    else if (closed) this.set("link", "No connection to the server. The page keeps trying.", ["Try now", again]);
-    else this.set("link", "");
+    const trying = state === "closed" && wait !== null; // where it does not try, an error says why
+    this.set("link", trying && "No connection to the server. The page keeps trying.", ["Try now", again]);
   }
 
   // given: {until, reason}, or null for none.

@@ -427,6 +427,18 @@ async def test_a_checkpoint_that_cannot_be_decoded_is_told_with_its_session(tmp_
         assert texts(await checkpoints.latest("s2")) == ["two"]
 
 
+async def test_a_checkpoint_with_a_value_of_the_wrong_type_is_told_with_the_field(
+    tmp_path: Path,
+) -> None:
+    async with keeping(tmp_path) as checkpoints:
+        wrong = state_of("one")
+        wrong["rapport"] = {"patience": "a lot"}
+        checkpoints.keep("s1", state_of(), wrong)
+        await checkpoints.flush()
+        with pytest.raises(Unavailable, match=r"'s1' cannot go on: .*rapport\.patience"):
+            await checkpoints.latest("s1")
+
+
 def settings(folder: Path, **more: Any) -> Any:
     return load_settings(data_dir=folder, memory={"backend": "none"}, **more)
 

@@ -60,7 +60,7 @@ async def test_two_processes_share_what_is_written(tmp_path):
     ):
         one.set("ann", RUDE)
         async with asyncio.timeout(5):
-            while await other.of("ann") != RUDE:
+            while await other.of("ann") != RUDE:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

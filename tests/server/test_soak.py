@@ -16,7 +16,7 @@ from audio_io.tts.tone import ToneEngine
 from server.hub import Engines
 from server.live import Live
 from server.session import Session
-from tests.server.serving import HELLO, Served, client, services_in, serving, speech, until
+from tests.server.serving import HELLO, Client, Served, client, services_in, serving, speech, until
 
 CLIENTS = 100
 AT_ONCE = 20
@@ -64,7 +64,7 @@ async def _visit(served: Served, dice: random.Random, sound: bytes, rate: int) -
         listening = asyncio.create_task(one.closed(seconds=60.0))
         try:
             for _ in range(dice.randrange(8)):
-                await _act(one.send, one.sound, dice, sound)
+                await _act(one, dice, sound)
             if dice.random() < 0.3:
                 await one.send("bye")
                 await listening
@@ -77,21 +77,23 @@ async def _visit(served: Served, dice: random.Random, sound: bytes, rate: int) -
             await asyncio.gather(listening, return_exceptions=True)
 
 
-async def _act(send, hear, dice: random.Random, sound: bytes) -> None:  # type: ignore[no-untyped-def]
+async def _act(one: Client, dice: random.Random, sound: bytes) -> None:
     match dice.choice(["talk", "type", "stop", "persona", "nonsense", "wait"]):
         case "talk":
             start = dice.randrange(len(sound) // 4) * 2
             for at in range(start, min(start + dice.randrange(30_000), len(sound)), 1280):
-                await hear(sound[at : at + 1280])
+                await one.sound(sound[at : at + 1280])
                 await asyncio.sleep(0.002)
         case "type":
-            await send("text", text=dice.choice(["hello there", "you idiot", "tell me a story"]))
+            await one.send(
+                "text", text=dice.choice(["hello there", "you idiot", "tell me a story"])
+            )
         case "stop":
-            await send("stop")
+            await one.send("stop")
         case "persona":
-            await send("configure", persona=dice.choice(["ada", "max", "nobody"]))
+            await one.send("configure", persona=dice.choice(["ada", "max", "nobody"]))
         case "nonsense":
-            await send("nonsense")
+            await one.send("nonsense")
         case "wait":
             await asyncio.sleep(dice.random() * 0.3)
 

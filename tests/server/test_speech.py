@@ -17,6 +17,7 @@ from tests.server.serving import Client, client, services_in, serving, speech, u
 
 SPEECH = {"type": "hello", "version": 1, "rate": 16000}
 LONG = "This answer goes on and on, one word behind the other, so that somebody can cut in. " * 3
+SHORT = "One two three four five six."
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,7 @@ async def test_the_user_cuts_in_and_the_agent_falls_silent(served, caller, card)
     assert LONG.startswith(end["heard"])
     assert len(end["heard"]) < len(LONG) / 2
     caller.frames.clear()
+    await caller.send("commit")
     await caller.next("turn")
     assert not [frame for frame in caller.frames if frame.utterance == number]
     speaking.cancel()
@@ -86,24 +88,22 @@ async def test_the_user_cuts_in_and_the_agent_falls_silent(served, caller, card)
 @one_server
 async def test_a_voice_without_words_only_pauses_the_agent(tmp_path, card):
     engines = Engines(asr=ClientEngine(), clips=Clips(ToneEngine()))
-    with llm_server([says("One two three four five six seven eight nine ten.")]) as server:
+    with llm_server([says(SHORT)]) as server:
         services = services_in(tmp_path, llm={"model": "test", "base_url": server.url})
         async with serving(services, engines) as served, client(served, SPEECH) as one:
             await one.send("text", text="count to ten")
             await one.audio(600)
-            cough = asyncio.create_task(stream(one, card[: 2 * 16000] + bytes(2 * 16000 * 2)))
+            cough = asyncio.create_task(stream(one, card[:24_000] + bytes(64_000)))
             paused = await one.next("pause")
             resumed = await one.next("resume")
             assert resumed["at"] - paused["at"] == pytest.approx(0.8, abs=0.3)
             end = await one.next("utterance_end")
             assert (end["reason"], end["heard"]) == (
                 "finished",
-                "One two three four five six seven eight nine ten.",
+                SHORT,
             )
             cough.cancel()
-            offsets = [frame.offset_ms for frame in one.frames]
-            sent_again = [at for at in offsets if at >= resumed["from_ms"]]
-            assert sent_again
+            assert max(frame.offset_ms for frame in one.frames) > resumed["from_ms"]
 
 
 @one_server
@@ -133,13 +133,13 @@ async def test_the_times_of_speech_are_those_of_the_session(served, card):
     async with client(served, SPEECH) as one:
         await one.next("welcome")
         await asyncio.sleep(1.0)
-        speaking = asyncio.create_task(stream(one, card + bytes(16000)))
+        speaking = asyncio.create_task(stream(one, card[: 2 * 16_000] + bytes(16_000)))
         started = await one.next("speech_started")
         await one.next("partial", final=True)
         stopped = await one.next("speech_stopped")
         await speaking
     assert started["at"] == pytest.approx(1.15, abs=0.25)
-    assert 0.2 < stopped["at"] - started["at"] < 3.5
+    assert 0.5 < stopped["at"] - started["at"] < 1.1
 
 
 @one_server

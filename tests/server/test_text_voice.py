@@ -323,6 +323,18 @@ def test_an_utterance_that_is_cut_calls_no_tool() -> None:
     run_virtual(run())
 
 
+def test_half_a_surrogate_pair_is_not_put_out() -> None:
+    async def run() -> None:
+        booth = Booth(pace=None)
+        async with booth.on() as voice:
+            voice.say(U1, booth.text("well \ud83d then"))
+            await asyncio.sleep(1)
+        assert booth.heard == [("u1", "well ? then", "finished")]
+        assert booth.shown == [(0.0, "well ? then")]
+
+    run_virtual(run())
+
+
 def test_an_utterance_without_a_word_ends_too() -> None:
     async def run() -> None:
         booth = Booth()

@@ -206,13 +206,13 @@ class Page:
             raise RuntimeError(_exception(thrown))
         return result["result"].get("value")
 
-    async def wait(self, condition: str, seconds: float = SECONDS) -> Any:
-        """Waits for a JavaScript condition; returns its value."""
+    async def wait(self, condition: str, seconds: float = SECONDS) -> None:
+        """Waits for a JavaScript condition."""
         look = f"""new Promise((found) => {{
             const end = performance.now() + {seconds * 1000};
             (function look() {{
                 let value = null;
-                try {{ value = {condition}; }} catch {{ /* not yet */ }}
+                try {{ value = Boolean({condition}); }} catch {{ /* not yet */ }}
                 if (value || performance.now() > end) found(value); else setTimeout(look, 10);
             }})();
         }})"""
@@ -225,7 +225,6 @@ class Page:
                     raise
                 return await self.wait(condition, seconds)
         assert value, f"in {seconds} s this did not come true: {condition}\n{await self.text()}"
-        return value
 
     async def text(self, selector: str = "body") -> str:
         """The text of an element, as it is seen."""
