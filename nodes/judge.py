@@ -73,7 +73,7 @@ def judge_node(estimator: Estimator, persona_of: PersonaOf) -> Node:
             at=event.at,
         )
         dialogue = replace(dialogue, judgement=judgement)
-        _set_clocks(dialogue, judgement, situation, event, mind)
+        _set_clocks(dialogue, judgement, situation, mind)
         return _kept_floor(dialogue, judgement, event, mind)
 
     return judge
@@ -209,15 +209,13 @@ def _unless_held_already(judgement: Judgement, dialogue: Dialogue) -> Judgement:
     return judgement
 
 
-def _set_clocks(
-    dialogue: Dialogue, judgement: Judgement, now: Situation, event: Event, mind: Mind
-) -> None:
+def _set_clocks(dialogue: Dialogue, judgement: Judgement, now: Situation, mind: Mind) -> None:
     """Asks to be woken when waiting is over."""
     turn = dialogue.open_turn
     waits = judgement.action == "keep_listening" or judgement.hold
     if waits and judgement.delay is not None and turn and turn.silent_since is not None:
         mind.wake("endpoint", turn.silent_since + (now.silence or 0.0) + judgement.delay)
-    elif not (waits and isinstance(event, Verdict)):
+    else:
         mind.wake("endpoint", None)
 
 

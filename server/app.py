@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from graph.services import Services
 from server.access import COOKIE, Access, load_secret
@@ -53,13 +55,29 @@ def create_app(
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.add_api_route("/", _page, methods=["GET", "HEAD"])
     if WEB.is_dir():
-        app.mount("/", StaticFiles(directory=WEB))
+        app.mount("/", _Files(directory=WEB))
     return app
+
+
+class _Files(StaticFiles):
+    """Files that are asked for anew after an update, and no websocket behind any of their names."""
+
+    def file_response(self, *given: Any, **more: Any) -> Response:
+        response = super().file_response(*given, **more)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 async def _native(socket: WebSocket) -> None:
     hub: Hub = socket.app.state.hub
-    if not _same_origin(socket.headers.get("origin"), socket.headers.get("host"), hub.options):
+    own = _same_origin(socket.headers.get("origin"), socket.headers.get("host"), hub.options)
+    if not own or hub.connections >= 2 * hub.options.max_sessions:
         await socket.close()  # before it was accepted: HTTP 403
     else:
         await Connection(hub, socket).run()

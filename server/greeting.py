@@ -10,6 +10,9 @@ from server.protocol.client_messages import Hello
 from server.refusal import Refused
 from server.story import blocked
 
+HISTORY = 40
+"""Entries of the conversation so far that a client is told."""
+
 
 def greeting(
     hub: Hub,
@@ -56,6 +59,6 @@ def _history(dialogue: Dialogue) -> tuple[out.Said, ...]:
     """What both sides said, without what tools gave."""
     return tuple(
         out.Said(id=message["id"], role=message["role"], content=message["content"])
-        for message in dialogue.messages
+        for message in dialogue.messages[-HISTORY:]
         if message["role"] != "tool" and message.get("content")
     )

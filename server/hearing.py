@@ -1,6 +1,5 @@
 """The microphone of one connection: its PCM into the ear, what it hears in the session's time."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -31,14 +30,13 @@ class Hearing:
         self._ear = Ear(engine, rate=rate, emit=self._heard, on_onset=on_onset, language=language)
 
     async def feed(self, pcm: bytes) -> None:
-        """Hears a piece. Sound that comes faster than speech keeps its sender waiting.
+        """Hears a piece.
 
-        Raises `BadInput` for half a sample, and hears nothing of the piece.
+        Raises `BadInput` for half a sample, and for sound that comes much faster than speech; then
+        nothing of the piece is heard.
         """
         if len(pcm) % 2 == 0:
-            wait = self._clock.take(len(pcm) / 2 / self._rate, self._now())
-            if wait:
-                await asyncio.sleep(wait)
+            self._clock.take(len(pcm) / 2 / self._rate, self._now())
         await self._ear.feed(pcm)
 
     def speak(self, language: str) -> None:

@@ -14,7 +14,7 @@ from audio_io.vad import shared_model
 from graph.dialogue import Graph
 from graph.errors import BadInput, CleanS2SError
 from graph.services import Services
-from graph.state import Config, DialogueState, Restriction
+from graph.state import Config, Dialogue, DialogueState, Restriction
 from server.access import Access, User
 from server.checkpoints import Checkpoints, open_checkpoints
 from server.refusal import Closing, Refused
@@ -129,9 +129,19 @@ class Hub:
                 await live.gone()
                 state: DialogueState | None = live.state
             else:
-                state = await self.checkpoints.latest(wanted) if self.checkpoints else None
+                state = await self._kept(wanted)
             if wanted not in self.sessions:  # else somebody came in the meantime
                 return state if state and state.get("user") == user.id else None
+
+    async def _kept(self, session: str) -> DialogueState | None:
+        """What was written of a session; None, said once, if nobody can read it any more."""
+        try:
+            state = await self.checkpoints.latest(session) if self.checkpoints else None
+            Dialogue.load(state or {})
+        except Exception as error:  # each saver has its own
+            log.error("session %s cannot be read: %s", session, error)
+            return None
+        return state
 
     def _with_known_persona(self, state: DialogueState) -> DialogueState:
         config = state.get("config", {})

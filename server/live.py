@@ -52,6 +52,7 @@ class Live:
     ) -> None:
         """`state`: of a session that goes on. Raises `Unavailable` where the ear cannot work."""
         self._hub, self._outbox, self._hello = hub, outbox, hello
+        self._connection = connection
         self._user, self._id, self._resumed = connection.user, session, state is not None
         self._restriction = restriction
         self._session = Session(
@@ -217,6 +218,10 @@ class Live:
 
     def _troubled(self, event: Event, error: Exception) -> None:
         """An event whose run failed: the dialogue stands as it was, so the reflex is undone."""
+        if isinstance(event, Joined):  # nobody knows who speaks: what follows must not be kept
+            self._connection.end(
+                Refused("internal", "the session could not begin", close=1011).closing()
+            )
         if isinstance(event, SpeechStarted):
             self._voice.resume()
         if isinstance(error, BadInput):

@@ -70,7 +70,7 @@ class Manners:
             self._quiet_since = now
             if now - self._message_at > STUCK_SECONDS:
                 raise Unavailable(
-                    f"the agent has the floor, and nothing came for {STUCK_SECONDS} s"
+                    f"the agent has the floor, and nothing came for {STUCK_SECONDS:g} s"
                 )
             return False
         quiet = now - max(self._quiet_since, self._said_at)

@@ -256,6 +256,6 @@ async def test_a_node_that_raises_leaves_the_state_as_it_was() -> None:
 async def test_what_is_no_event_is_refused_before_anything_changes(event: Any) -> None:
     talk = Conversation()
     await talk.speaks("Hello.")
-    given = {**talk.state, "event": event}
+    given: Any = {**talk.state, "event": event}
     with pytest.raises(BadInput, match="event"):
-        await talk.graph.ainvoke(given, context=talk.mind)  # type: ignore[arg-type]
+        await talk.graph.ainvoke(given, context=talk.mind)

@@ -233,7 +233,7 @@ async def test_the_estimate_is_gone_with_its_turn() -> None:
 async def test_a_due_that_nobody_waits_for_does_nothing() -> None:
     talk = Conversation()
     for name in ("endpoint", "resume", "give_way"):
-        await talk.send(Due(name=name))  # type: ignore[arg-type]
+        await talk.send(Due(name=name))
     assert talk.actions == []
     assert talk.mind.log == []
 

@@ -55,7 +55,7 @@ async def test_it_is_prepared_once_however_often_it_is_judged() -> None:
 async def test_new_words_discard_it() -> None:
     talk = await held()
     await talk.voice(2)
-    assert talk.utterance.status == "held", "a voice alone may be a cough"
+    assert talk.mind.held == "u1", "a voice alone may be a cough"
     await talk.partial("and", 2)
     assert talk.mind.log[-1] == "hush"
     assert talk.utterance.status == "ended"
@@ -93,7 +93,7 @@ async def test_another_act_takes_its_place() -> None:
     talk = Conversation(dialogue_graph(estimator=said))
     said.says = Estimate(0.6)
     await talk.says("Help me to do it")
-    assert talk.utterance.behaviour == "reply"
+    assert talk.mind.said[-1][0].behaviour == "reply"
     said.says = Estimate(0.6, "unreasonable", 0.9)
     await talk.passes(2.0)
     assert talk.utterance.behaviour == "refuse"

@@ -210,7 +210,7 @@ class World:
         turn = self.talk.dialogue.turn
         said = turn.text.split() if turn else []
         text = " ".join(said[: max(0, len(said) - choice % 7)])
-        estimate = Estimate(choice % 11 / 10, ("plain", "affront", "boring")[choice % 3], 0.9)  # type: ignore[arg-type]
+        estimate = Estimate(choice % 11 / 10, ("plain", "affront", "boring")[choice % 3], 0.9)
         name = turn.id if turn and choice % 5 else "t0"
         await self.send(Verdict(at=self.now, turn=name, text=text, estimate=estimate))
 
@@ -281,7 +281,7 @@ HISTORIES = st.lists(
 )
 
 
-@settings(max_examples=int(os.environ.get("CLEANS2S_HISTORIES", "25")), deadline=None)
+@settings(max_examples=int(os.environ.get("CLEANS2S_HISTORIES", "20")), deadline=None)
 @given(HISTORIES)
 def test_whatever_happens(history: list[tuple[str, int]]) -> None:
     async def play() -> None:

@@ -172,7 +172,7 @@ GARBAGE = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     JSON | GARBAGE | st.builds(lambda d, t: d | {"type": t}, GARBAGE, st.sampled_from([*EVENTS]))
 )

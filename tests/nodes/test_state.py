@@ -80,14 +80,14 @@ DIALOGUE = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(DIALOGUE)
 def test_a_dialogue_survives_its_json(dialogue: Dialogue) -> None:
     wire = json.loads(json.dumps(dialogue.changes(), allow_nan=False))
     assert Dialogue.load(wire) == dialogue
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(DIALOGUE, DIALOGUE)
 def test_changes_laid_over_the_state_before_give_the_state_after(
     before: Dialogue, after: Dialogue

@@ -156,6 +156,24 @@ def test_a_late_final_of_the_segment_before_does_not_silence_the_voice_that_soun
     assert open_turn(dialogue).awaits_final
 
 
+def test_a_late_stop_of_the_segment_before_does_not_silence_the_voice_that_sounds() -> None:
+    dialogue = after(
+        Dialogue(),
+        SpeechStarted(segment=1),
+        SpeechStarted(at=1.5, segment=2),
+        SpeechStopped(at=1.0, segment=1),
+    )
+    assert open_turn(dialogue).silent_since is None
+
+
+def test_words_that_flow_on_into_a_closed_turn_end_its_silence() -> None:
+    stopped = Partial(at=0.5, segment=1, text="I would like", final=True)
+    for final, silent_since in ((False, None), (True, 0.5)):
+        dialogue = closed(stopped, answer="u1")
+        dialogue = after(dialogue, Partial(at=1.1, text="I would like tea", final=final))
+        assert open_turn(dialogue).silent_since == silent_since
+
+
 def test_more_words_before_the_answer_sounds_amend_the_turn() -> None:
     dialogue = closed(Partial(segment=1, text="I would like tea"), answer="u1")
     dialogue = after(dialogue, Partial(at=1.1, segment=1, text="I would like tea and cake"))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -397,6 +398,34 @@ async def test_a_session_whose_persona_is_gone_goes_on_with_the_default(tmp_path
         assert welcome["config"]["persona"] == "ada"
 
 
+async def test_a_session_that_nobody_can_read_any_more_begins_anew(tmp_path, caplog):
+    async with serving(services_in(tmp_path)) as served:
+        first = await _talked(served)
+        with sqlite3.connect(tmp_path / "checkpoints.sqlite") as file:
+            file.execute("UPDATE checkpoints SET checkpoint = x'c1c1c1'")
+        file.close()
+        back = {**HELLO, "identity": first["identity"], "resume": first["session"]}
+        async with client(served, back) as one:
+            assert not (await one.next("welcome"))["resume"]
+            assert (await one.next("error"))["code"] == "resume_not_found"
+            await one.send("text", text="hello there")
+            await one.next("utterance_end")
+    assert f"session {first['session']} cannot be read" in caplog.text
+
+
+async def test_a_session_that_cannot_begin_is_closed_before_anything_is_kept(tmp_path):
+    class Broken:
+        async def ainvoke(self, *given: object, **more: object) -> None:
+            raise RuntimeError("out of order")
+
+    async with serving(services_in(tmp_path)) as served:
+        served.hub.graph = Broken()  # type: ignore[assignment]
+        async with client(served, HELLO) as one:
+            assert await one.closed() == 1011
+            assert [message["code"] for message in one.of("error")] == ["event_failed", "internal"]
+        await until(lambda: not served.hub.sessions)
+
+
 # The end of a chat
 
 
@@ -451,6 +480,7 @@ async def test_the_page_is_served_with_its_modules(served):
     status, headers, _ = await asyncio.to_thread(_get, served, "/main.js")
     assert status == 200
     assert "javascript" in headers["content-type"]
+    assert headers["cache-control"] == "no-cache"
     for path in ("/../server/access.py", "/%2e%2e/access.py", "/nothing"):
         assert (await asyncio.to_thread(_get, served, path))[0] == 404
 

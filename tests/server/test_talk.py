@@ -105,7 +105,6 @@ async def test_a_second_recording_cuts_into_the_answer_to_the_first(served, tmp_
     heard, _ = read_audio(next(tmp_path.glob("001-*.wav")))
     sent = sum(frame["bytes"] for frame in of(messages, "audio") if frame["utterance"] == 1)
     assert 0 < len(heard) <= sent // 2
-    assert len(heard) < 1.5 * 24_000
 
 
 @one_server

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from graph.errors import BadInput
 from server.hub import ServerOptions
@@ -141,6 +142,13 @@ async def test_a_client_that_vanishes_leaves_nothing(served, bystander):
         one.socket.transport.abort()
         await until(lambda: len(served.hub.sessions) == 1)
         assert served.hub.connections == 1
+
+
+@one_server
+@pytest.mark.parametrize("path", ["/", "/wss", "/main.js", "/healthz"])
+async def test_there_is_no_websocket_but_the_one(served, bystander, path):
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(f"ws://127.0.0.1:{served.port}{path}")
 
 
 @one_server
