@@ -233,6 +233,7 @@ def _kept_floor(dialogue: Dialogue, judgement: Judgement, event: Event, mind: Mi
     if judgement.delay is not None:
         if isinstance(event, SpeechStarted):
             mind.pause()
+        if isinstance(event, SpeechStarted | Due):
             mind.wake("resume", event.at + judgement.delay)
         return dialogue
     mind.resume()

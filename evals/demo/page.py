@@ -29,7 +29,8 @@ def write_page(file: Path, sound: Path, book: Book) -> None:
         "partials": _partials(book),
         "judgements": _judgements(book),
         "utterances": _utterances(book),
-        "rows": [{"at": row.at, "who": row.who, "text": row.text} for row in rows(book)],
+        "pauses": _pauses(book),
+        "decided": [{"at": row.at, "text": row.text} for row in rows(book) if row.who == "mind"],
     }
     mp3 = base64.b64encode(_mp3(stereo, rate)).decode()
     text = _TEMPLATE.read_text(encoding="utf-8")
@@ -54,7 +55,7 @@ def _peaks(samples: Samples, rate: int) -> list[float]:
 
 def _partials(book: Book) -> list[dict[str, Any]]:
     return [
-        {"at": at, "text": message.text, "final": message.final}
+        {"at": at, "segment": message.segment, "text": message.text, "final": message.final}
         for at, message in book.messages
         if isinstance(message, given.Partial) and message.text
     ]
@@ -78,17 +79,35 @@ def _judgements(book: Book) -> list[dict[str, Any]]:
 
 def _utterances(book: Book) -> list[dict[str, Any]]:
     ended = {m.id: (at, m) for at, m in book.messages if isinstance(m, given.UtteranceEnd)}
+    meant: dict[int, str] = {}
+    for _, message in book.messages:
+        if isinstance(message, given.Text):
+            meant[message.id] = meant.get(message.id, "") + message.delta
     return [
         {
             "from": at,
             "to": ended[message.id][0],
             "act": message.behaviour,
             "heard": ended[message.id][1].heard,
+            "meant": meant.get(message.id, ""),
             "end": ended[message.id][1].reason,
         }
         for at, message in book.messages
         if isinstance(message, given.Utterance) and message.id in ended
     ]
+
+
+def _pauses(book: Book) -> list[dict[str, float]]:
+    """From the agent's falling silent to its going on, or its end."""
+    pauses, since = [], None
+    for at, message in book.messages:
+        match message:
+            case given.Pause():
+                since = at
+            case given.Resume() | given.UtteranceEnd() if since is not None:
+                pauses.append({"from": since, "to": at})
+                since = None
+    return pauses
 
 
 def _mp3(stereo: Samples, rate: int) -> bytes:

@@ -44,6 +44,9 @@ class Thresholds:
     """Seconds granted to a recogniser that still owes its last words."""
     resume_after: float = 0.8
     """Seconds without words after which a paused agent goes on."""
+    wait_for_words: float = 2.4
+    """Seconds that a paused agent waits for the words of a voice that sounds on and on: a slow
+    recogniser must not make it talk into somebody's sentence."""
     give_way_after: float = 1.5
     """Seconds that the user may talk into the agent's interruption before it gives way."""
     certain: float = 0.7
@@ -203,7 +206,8 @@ def _while_speaking(estimate: Estimate, now: Situation, limits: Thresholds) -> J
             return _judged("yield_floor", 0.9, "you told me to stop", estimate, quiet=True)
         return _judged("keep_talking", 0.9, "I am cutting in", estimate)
     if not now.words:
-        if now.due == "resume":
+        late = now.silence is None and now.lasted + _A_TICK < limits.wait_for_words
+        if now.due == "resume" and not late:
             return _judged("keep_talking", 0.9, "a sound without words: I go on", estimate)
         return (
             None

@@ -127,9 +127,27 @@ async def test_a_second_voice_during_the_pause_starts_the_wait_anew() -> None:
     await talk.silence(1)
     await talk.voice(2)
     await talk.passes(0.5)
+    await talk.silence(2)
     assert talk.mind.paused
     await talk.passes(0.4)
     assert not talk.mind.paused
+
+
+async def test_a_voice_that_sounds_on_is_given_time_for_its_words_to_be_recognised() -> None:
+    talk = await speaking()
+    await talk.voice()
+    await talk.passes(2.0)
+    assert talk.mind.paused
+    await talk.partial("no I meant")
+    assert talk.action == "yield_floor"
+
+
+async def test_a_noise_that_sounds_on_does_not_hold_the_agent_up_for_ever() -> None:
+    talk = await speaking()
+    await talk.voice()
+    await talk.passes(3.0)
+    assert not talk.mind.paused
+    assert talk.utterance.status == "speaking"
 
 
 @pytest.mark.parametrize("text", ["wait", "no, stop", "shut up", "hold on please"])

@@ -170,7 +170,11 @@ INTERRUPTING: list[Row] = [
 WHILE_SPEAKING: list[Row] = [
     ("nothing happens", OPEN, SPEAKING, None, ""),
     ("a voice", OPEN, LISTENED, "keep_talking", "wait for words"),
-    ("a voice, and no words in time", OPEN, on(LISTENED, due="resume"), "keep_talking", "go on"),
+    ("a cough", OPEN, on(LISTENED, due="resume", silence=0.6), "keep_talking", "go on"),
+    ("a voice that goes on, its words late", OPEN, on(LISTENED, due="resume", lasted=0.8),
+     "keep_talking", "wait for words"),
+    ("a noise that never ends", OPEN, on(LISTENED, due="resume", lasted=2.5), "keep_talking",
+     "go on"),
     ("real words", OPEN, on(LISTENED, words=2), "yield_floor", "taking the floor"),
     ("real words, nobody told of a voice", OPEN, on(SPEAKING, words=2), "yield_floor", "floor"),
     ("mhm, the voice still sounds", OVER, on(LISTENED, words=1, backchannel=True),

@@ -25,6 +25,7 @@ from server.hub import Engines, ServerOptions
 from server.protocol import server_messages as given
 from server.talk import TalkOptions, add_arguments, options_of, talk, websocket_url
 from server.talker import Manners
+from tests.llm_server import Answer, Request, llm_server, says
 from tests.server.serving import Served, services_in, serving, speech, until
 
 one_server = pytest.mark.asyncio(loop_scope="module")
@@ -90,11 +91,21 @@ async def test_kennedy_is_heard_out_and_answered_once(served, tmp_path):
 
 
 @one_server
-async def test_a_second_recording_cuts_into_the_answer_to_the_first(served, tmp_path):
+async def test_a_second_recording_cuts_into_the_answer_to_the_first(tmp_path):
     clubs, fives = speech("pocketsphinx/cards/001.wav"), speech("pocketsphinx/cards/004.wav")
-    code, stdout, _ = await said(
-        served, wav=(clubs, fives), json=True, out=tmp_path, gap=1.6, tail=0.5
-    )
+    engine = ReplayEngine(load_recordings(clubs.parents[2]))
+    engines = Engines(asr=engine, clips=Clips(ToneEngine()))
+
+    def answer(request: Request) -> Answer:
+        first = sum(message["role"] == "user" for message in request.messages) == 1
+        return says("This goes on and on, one word behind the other. " * 4 if first else "Fine.")
+
+    with llm_server(answer) as server:
+        services = services_in(tmp_path / "data", llm={"model": "test", "base_url": server.url})
+        async with serving(services, engines) as served:
+            code, stdout, _ = await said(
+                served, wav=(clubs, fives), json=True, out=tmp_path, gap=2.5, tail=0.5
+            )
     messages = lines(stdout)
     assert code == 0
     first, *_ = of(messages, "utterance_end")
