@@ -1,7 +1,7 @@
 """Everything that can change a dialogue: one closed union of events.
 
 An event's `type` is the snake case of its class; `at` is seconds of the session's clock. Events
-are JSON on the wire and in the graph's state: `parse_event` reads them, `state.dump` writes them.
+are JSON on the wire and in the graph's state: `parse_event` reads them, `event_json` writes them.
 """
 
 import json
@@ -11,17 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 from pydantic import ConfigDict, Field
 
+from graph.codec import dump, read
 from graph.errors import BadInput
-from graph.state import (
-    STRICT,
-    Config,
-    Estimate,
-    Message,
-    Recollection,
-    Restriction,
-    dump,
-    read,
-)
+from graph.state import STRICT, Config, Estimate, Message, Recollection, Restriction
 
 Segment = Annotated[int, Field(ge=1)]
 """The number of a stretch of speech; the ear counts them from 1."""

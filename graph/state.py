@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
+from graph.codec import dump, read
 from graph.errors import BadInput
 
 Appraisal = Literal["plain", "affront", "unreasonable", "boring", "agreement", "conflict"]
@@ -385,7 +386,6 @@ _PLAIN: dict[str, Any] = {
 _NEWEST: dict[str, tuple[object, Any]] = {}
 """For each key the JSON that was read or written last, with its value: the nodes of a run pass the
 same objects on, and reading them anew at every door costs as much as the nodes do."""
-_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
 
 
 def _known_value(name: str, data: object) -> Any:
@@ -393,28 +393,3 @@ def _known_value(name: str, data: object) -> Any:
     if known is None or known[0] is not data:
         known = _NEWEST[name] = data, read(_VALUES[name], data, name)
     return known[1]
-
-
-def adapter(kind: Any) -> TypeAdapter[Any]:
-    """The validator and serialiser of a value type, built once."""
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
-
-
-def dump(value: Any) -> Any:
-    """A value as JSON data."""
-    return adapter(type(value)).dump_python(value, mode="json")
-
-
-def read(kind: type[Any], data: object, name: str) -> Any:
-    """JSON data as a value of `kind`; raises `BadInput` that names the field below `name`."""
-    try:
-        return adapter(kind).validate_python(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ".".join([name, *(str(part) for part in first["loc"])])
-        ours = first.get("ctx", {}).get("error")
-        if isinstance(ours, BadInput):
-            raise BadInput(f"{path}.{ours.field}", ours.value, ours.problem) from None
-        raise BadInput(path, first["input"], first["msg"]) from None

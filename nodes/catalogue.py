@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from graph.codec import adapter
 from graph.errors import BadInput
-from graph.state import adapter
 from nodes.persona import Persona
 
 OURS = Path(__file__).parent / "personas"

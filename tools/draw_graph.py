@@ -1,7 +1,7 @@
 """Puts the picture of the compiled dialogue graph into README.md.
 
-    python tools/draw_graph.py            # rewrites the picture
-    python tools/draw_graph.py --check    # exits with 1 if it is stale
+python tools/draw_graph.py            # rewrites the picture
+python tools/draw_graph.py --check    # exits with 1 if it is stale
 """
 
 import re

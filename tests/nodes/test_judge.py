@@ -240,16 +240,6 @@ async def test_no_words_in_time_and_the_agent_goes_on() -> None:
 
 async def test_the_voice_sounds_on_and_its_words_are_late_the_agent_waits_once_more() -> None:
     paused = replace(SPEAKS, status="paused")
-    coughed = Turn(id="t1", opened_at=3.0, silent_since=3.2)
-    dialogue = Dialogue(turn=coughed, utterance=paused, floor="agent")
-    after, mind = await judged(Due(at=3.8, name="resume"), dialogue)
-    assert mind.log == []
-    assert mind.wakes == {"resume": pytest.approx(4.6)}
-    assert after.utterance == paused
-
-
-async def test_a_voice_that_still_sounds_is_waited_for_once_more() -> None:
-    paused = replace(SPEAKS, status="paused")
     dialogue = Dialogue(turn=Turn(id="t1", opened_at=3.0), utterance=paused, floor="agent")
     after, mind = await judged(Due(at=3.8, name="resume"), dialogue)
     assert mind.log == []

@@ -95,7 +95,8 @@ async def test_the_form_offers_one_event_with_every_kind(studio: LangGraphClient
     (assistant,) = await studio.assistants.search()
     schemas = await studio.assistants.get_schemas(assistant["assistant_id"])
     form = schemas["input_schema"]
-    assert form and list(form["properties"]) == ["event"]
+    assert form
+    assert list(form["properties"]) == ["event"]
     event = form["properties"]["event"]
     assert event["properties"]["type"]["enum"] == list(EVENTS)
     assert event["default"]["type"] == "text_typed"
@@ -119,7 +120,8 @@ async def test_typed_turns_on_one_thread_are_a_conversation(studio: LangGraphCli
 async def test_partials_one_by_one_show_judgements_with_reasons(studio: LangGraphClient) -> None:
     thread = await new_thread(studio)
     judgements = []
-    for at, text in enumerate(["so I was", "so I was thinking about", "so I was thinking about tea."]):
+    words = ["so I was", "so I was thinking about", "so I was thinking about tea."]
+    for at, text in enumerate(words):
         partial = {"type": "partial", "text": text, "at": float(at)}
         judgements.append((await run(studio, thread, partial))["judgement"])
     assert [judgement["action"] for judgement in judgements] == ["keep_listening"] * 3
