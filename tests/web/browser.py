@@ -209,7 +209,7 @@ class Page:
     async def wait(self, condition: str, seconds: float = SECONDS) -> None:
         """Waits for a JavaScript condition."""
         look = f"""new Promise((found) => {{
-            const end = performance.now() + {seconds * 1000};
+            const end = performance.now() + {min(seconds, SECONDS) * 1000};
             (function look() {{
                 let value = null;
                 try {{ value = Boolean({condition}); }} catch {{ /* not yet */ }}

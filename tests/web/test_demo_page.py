@@ -51,7 +51,8 @@ async def test_the_demo_plays_along_with_its_sound(tmp_path, monkeypatch, capsys
         assert await page.evaluate(
             "Math.abs(head.getAttribute('x1') / SECOND - sound.currentTime) < 0.1"
         ), "the line stands where the sound is"
-        await page.wait("document.querySelector('li.on')?.innerText.includes('refuse:')")
+        await page.wait("document.querySelector('li.on').innerText.includes('agent')")
+        assert refused["heard"] in await page.text("li.on")
         assert await page.text("#leaning") == "refuse"
         assert await page.text("#reason") == "I will not help with that"
         assert page.problems == []
