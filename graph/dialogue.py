@@ -56,8 +56,11 @@ def build_dialogue(
 ACTING = (*get_args(Act), "silence", "yield_floor")
 
 
-def _action(state: DialogueState) -> str:
-    """The node that carries out the judgement of this event; none: keep listening, or talking."""
+async def _action(state: DialogueState) -> str:
+    """The node that carries out the judgement of this event; none: keep listening, or talking.
+
+    Async, or LangGraph sends it through a thread: a fifth of a run.
+    """
     judgement = state.get("judgement")
     action = judgement["action"] if judgement else "listen"
     return action if action in ACTING else "listen"

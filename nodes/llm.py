@@ -121,7 +121,8 @@ async def stream_reply(
                 calls = chunk if calls is None else calls + chunk
             if chunk.text:
                 said = said or not chunk.text.isspace()
-                yield str(chunk.text)
+                # half of a surrogate pair, as some servers cut them, is no text that can be kept
+                yield str(chunk.text).encode("utf-8", "replace").decode("utf-8")
             watch.saw(chunk)
     if not watch.complete:
         raise watch.failed("died", "closed the stream before the reply was complete")

@@ -169,6 +169,7 @@ class Hub:
 
     def warm_default(self) -> None:
         """The same for those who come and ask for nobody in particular."""
+        self.tasks.create_task(self._chore(self.services.warm()))
         self.warm(self.named(Config()))
 
     def named(self, config: Config) -> Config:

@@ -134,7 +134,7 @@ at("microphone").addEventListener("click", async () => {
   }
   at("microphone").disabled = false;
 });
-for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => speaker.unlock(), { capture: true });
+for (const kind of ["pointerdown", "pointerup", "keydown"]) addEventListener(kind, () => speaker.unlock(), { capture: true });
 
 function configure() {
   connection.send({ type: "configure", persona: chosen });

@@ -19,7 +19,7 @@ from graph.events import (
     UtteranceStarted,
 )
 from graph.mind import Mind, TextStream
-from graph.state import Dialogue, DialogueState, Exchange, ToolRequest, Utterance
+from graph.state import Dialogue, DialogueState, ToolRequest, Utterance
 from memory.summary import ExtractiveSummariser
 from nodes.catalogue import Catalogue
 from nodes.judgement.rules import RulesEstimator
@@ -237,9 +237,3 @@ async def until(condition: Callable[[], bool], rounds: int = 5000) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it never came about")
-
-
-def exchanges_of(state: DialogueState, session: str = "s1") -> list[Exchange]:
-    from nodes.remember import exchanges
-
-    return exchanges(state["messages"], session)

@@ -123,7 +123,7 @@ class Browser:
         command = {"id": number, "method": method, "params": parameters}
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps(command | ({"sessionId": session} if session else {})))
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(2 * SECONDS):
             return await answer
 
     async def read(self) -> None:
@@ -206,25 +206,23 @@ class Page:
             raise RuntimeError(_exception(thrown))
         return result["result"].get("value")
 
-    async def wait(self, condition: str, seconds: float = SECONDS) -> None:
+    async def wait(self, condition: str) -> None:
         """Waits for a JavaScript condition."""
         look = f"""new Promise((found) => {{
-            const end = performance.now() + {min(seconds, SECONDS) * 1000};
+            const end = performance.now() + {SECONDS * 1000};
             (function look() {{
-                let value = null;
+                let value = false;
                 try {{ value = Boolean({condition}); }} catch {{ /* not yet */ }}
                 if (value || performance.now() > end) found(value); else setTimeout(look, 10);
             }})();
         }})"""
-        value = None
-        async with asyncio.timeout(seconds + SECONDS):
-            try:
-                value = await self.evaluate(look)
-            except RuntimeError as error:  # the page went away under it
-                if "context was destroyed" not in str(error) and "navigated" not in str(error):
-                    raise
-                return await self.wait(condition, seconds)
-        assert value, f"in {seconds} s this did not come true: {condition}\n{await self.text()}"
+        try:
+            come_true = await self.evaluate(look)
+        except RuntimeError as error:
+            if "context was destroyed" not in str(error) and "navigated" not in str(error):
+                raise
+            return await self.wait(condition)  # the page was loaded anew under it
+        assert come_true, f"in {SECONDS} s not: {condition}\n{await self.text()}"
 
     async def text(self, selector: str = "body") -> str:
         """The text of an element, as it is seen."""

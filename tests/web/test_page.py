@@ -74,6 +74,11 @@ async def bubbles(page: Page) -> list[tuple[str, str]]:
     ]
 
 
+def played(page: Page) -> list[int]:
+    """What the page reported of the first utterance, in ms."""
+    return [m["ms"] for m in page.sent if m["type"] == "played" and m["utterance"] == 1]
+
+
 @one_stage
 async def test_a_typed_turn_is_answered_aloud_and_judged_with_a_reason(stage):
     async with stage.page() as page:
@@ -85,10 +90,9 @@ async def test_a_typed_turn_is_answered_aloud_and_judged_with_a_reason(stage):
         assert await page.text("#reason") == page.of("judgement")[-1]["reason"]
         assert await page.text("#complete-value") == "90 %"
         assert await page.text("#judgements b") == "replies"
-        played = [message["ms"] for message in page.sent if message["type"] == "played"]
-        sound = sum(len(frame.pcm) for frame in page.frames) / 2 / MS
-        assert played[-1] == pytest.approx(sound, abs=1)
-        assert max(np.diff([0, *played])) <= 150, "it reports every 100 ms"
+        whole = sum(len(frame.pcm) for frame in page.frames) / 2 / MS
+        assert played(page)[-1] == pytest.approx(whole, abs=1)
+        assert max(np.diff([0, *played(page)])) <= 110, "it reports every 100 ms of sound"
 
 
 @one_stage
@@ -179,6 +183,8 @@ async def test_a_listener_who_says_mhm_stops_nothing(stage):
         end = await page.received("utterance_end")
         assert end["reason"] == "finished"
         assert (await bubbles(page))[1] == ("agent reply", end["heard"])
+        whole = max(frame.offset_ms + len(frame.pcm) / 2 / MS for frame in page.frames)
+        assert played(page)[-1] == pytest.approx(whole, abs=1)
         assert not await page.evaluate("document.querySelectorAll('#talk s, .paused').length")
 
 
@@ -294,19 +300,22 @@ async def test_the_words_that_the_server_takes_for_heard_are_those_that_sounded(
                 await page.wait(f"heard.length >= {pieces} + 2")
                 recorded = _sound(base64.b64decode(await page.evaluate("recorded()")))
     assert end["reason"] == "cut"
-    ms = [m["ms"] for m in page.sent if m["type"] == "played" and m["utterance"] == 1][-1]
+    ms = played(page)[-1]
     sent = _sound(b"".join(frame.pcm for frame in page.frames if frame.utterance == 1))
     share, end_at = _played(sent[: ms * MS], recorded)
     assert share > 0.9, "what sounded is what was sent, up to the sample that was reported"
     assert not recorded[end_at + 50 * MS : end_at + 150 * MS].any(), "and silence behind it"
 
     engine = EspeakEngine()
-    words = [word async for audio in engine.synthesise(numbers, "", "en") for word in audio.words]
+    words = [
+        word async for audio in engine.synthesise(numbers, "+f4", "en") for word in audio.words
+    ]
     await engine.close()
     count = len(end["heard"].split())
     assert numbers.startswith(end["heard"])
     assert words[count - 1].start * 1000 < ms, "its last word had begun to sound"
-    assert ms < words[count].end * 1000, "the next one had not been heard out"
+    a_report = 100  # the last one may still have been on its way
+    assert ms - a_report < words[count].end * 1000, "the next one had not been heard out"
 
 
 @one_stage
@@ -332,7 +341,10 @@ async def test_a_server_that_asks_for_a_key_is_given_one_in_the_page(stage, tmp_
 
 @one_stage
 async def test_without_a_microphone_the_page_says_so_and_takes_what_is_typed(stage, tmp_path):
-    async with chromium(tmp_path) as browser, replace(stage, browser=browser).page() as page:
+    async with (
+        chromium(tmp_path, sound=False) as browser,
+        replace(stage, browser=browser).page() as page,
+    ):
         await page.click("#microphone")
         await page.wait("document.querySelector('[data-notice=microphone]')")
         assert await page.text("#notices") == "No microphone was found. Plug one in, or type."
@@ -340,6 +352,7 @@ async def test_without_a_microphone_the_page_says_so_and_takes_what_is_typed(sta
         await type_turn(page, "Hello there!")
         await page.received("utterance_end")
         assert len(await bubbles(page)) == 2
+        assert played(page), "the click and the keys have unlocked the sound"
 
 
 @one_stage
