@@ -39,6 +39,8 @@ from graph.state import (
     Utterance,
 )
 from nodes.fold import fold
+from nodes.perceive import perceive_node
+from tests.situations import RecordingMind, persona_of
 
 TALK = [
     cast(Message, {"id": "t1", "role": "user", "content": "Tell me a story.", "at": 1.0}),
@@ -213,6 +215,14 @@ def test_the_config_is_patched_field_by_field() -> None:
     dialogue = fold(dialogue, Configured(patch={"tools": [{"name": "look"}]}))
     assert dialogue.config.language == "zh"
     assert dialogue.config.tools[0].name == "look"
+
+
+async def test_a_persona_that_does_not_exist_is_not_taken_over() -> None:
+    perceive = perceive_node(persona_of)
+    dialogue = await perceive(SPEAKS, Configured(patch={"persona": "max"}), RecordingMind())
+    assert dialogue.config.persona == "max"
+    with pytest.raises(BadInput, match="nobody"):
+        await perceive(SPEAKS, Configured(patch={"persona": "nobody"}), RecordingMind())
 
 
 def test_an_item_of_the_history_that_is_not_there_is_bad_input() -> None:

@@ -124,7 +124,8 @@ class Browser:
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps(command | ({"sessionId": session} if session else {})))
         async with asyncio.timeout(2 * SECONDS):
-            return await answer
+            result: Message = await answer
+            return result
 
     async def read(self) -> None:
         """Takes in what the browser says, until it closes."""
@@ -133,7 +134,7 @@ class Browser:
                 self._take(json.loads(content))
 
     def _take(self, message: Message) -> None:
-        if answer := self._waiting.pop(message.get("id"), None):
+        if answer := self._waiting.pop(message.get("id", 0), None):
             if answer.done():
                 return
             if "error" in message:

@@ -7,7 +7,7 @@ import pytest
 
 from evals.demo import run
 from evals.demo.scenes import Cue
-from tests.web.browser import chromium
+from tests.web.browser import chromium, executable
 
 CUES = (
     Cue("Hello Max, I just moved to Berlin.", "reply"),
@@ -16,6 +16,7 @@ CUES = (
 
 
 async def test_the_demo_plays_along_with_its_sound(tmp_path, monkeypatch, capsys):
+    executable()
     monkeypatch.setattr(run, "SCENES", CUES)
     assert await run.demo(tmp_path / "demo") == 0
     file = tmp_path / "demo" / "index.html"

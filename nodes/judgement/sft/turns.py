@@ -31,7 +31,7 @@ class After(IntEnum):
     """The speaker went on; whether after a pause is not known (a talk without times)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One word of a turn and what followed it."""
 
