@@ -121,7 +121,7 @@ def score(estimate: Estimate, positive: str) -> float:
         return estimate.p_complete
     if estimate.appraisal == positive:
         return max(estimate.p_appraisal, THRESHOLD)
-    return min(1 - estimate.p_appraisal, np.nextafter(THRESHOLD, 0))
+    return min(1 - estimate.p_appraisal, float(np.nextafter(THRESHOLD, 0)))
 
 
 async def judge_file(path: Path, judge: Estimator) -> Report:
@@ -155,11 +155,7 @@ def build_judge(name: str) -> Estimator:
         from nodes.judgement.rules import RulesEstimator
 
         return RulesEstimator()
-    if name == "encoder":
-        from nodes.judgement.encoder import EncoderEstimator
-
-        return EncoderEstimator()
-    raise Unavailable(f"the judge {name} cannot be evaluated yet")
+    raise Unavailable(f"--judge {name}: there is no such judge yet; there is rules")
 
 
 def table(report: Report) -> str:
@@ -193,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="cleans2s evals judgement", description="How well a judge decides."
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="judgement sets, JSONL")
-    parser.add_argument("--judge", choices=JUDGES, default="encoder")
+    parser.add_argument("--judge", choices=JUDGES, default="rules")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     given = parser.parse_args(argv)
     names = [path.stem for path in given.files]

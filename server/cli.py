@@ -11,7 +11,7 @@ from pathlib import Path
 from graph.errors import CleanS2SError
 from graph.settings import Settings, load_settings
 
-LATER = {"evals": "evaluations", "sft": "training of judges"}
+LATER = {"sft": "training of judges"}
 """Subcommands whose feature is still to come, and what it is called."""
 
 
@@ -70,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="measure latency and load", add_help=False)
     bench.set_defaults(run=_bench, own_flags=True)
+
+    evals = commands.add_parser("evals", help="evaluate: judgement FILE... [--judge rules]")
+    evals.add_argument("what", choices=["judgement"], help="judgement: labelled decision points")
+    evals.set_defaults(run=_evals, own_flags=True)
 
     demo = commands.add_parser("demo", help="one scripted conversation, with sound", add_help=False)
     demo.set_defaults(run=_demo, own_flags=True)
@@ -142,6 +146,10 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     return int(importlib.import_module("evals.bench.run").main(options.rest))
+
+
+def _evals(options: argparse.Namespace) -> int:
+    return int(importlib.import_module(f"evals.{options.what}").main(options.rest))
 
 
 def _demo(options: argparse.Namespace) -> int:

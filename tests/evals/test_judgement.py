@@ -145,9 +145,12 @@ def test_an_interval_holds_the_figure_and_narrows_with_more_rows():
         truth = draws.random(n) < 0.4
         scores = np.clip(0.4 + 0.2 * truth + 0.2 * draws.standard_normal(n), 0, 1)
         figure = measure(scores, truth, 0.5).figures["ap"]
-        assert figure.value is not None
-        assert figure.low < figure.value < figure.high
-        widths.append(figure.high - figure.low)
+        low, value, high = figure.low, figure.value, figure.high
+        assert low is not None
+        assert value is not None
+        assert high is not None
+        assert low < value < high
+        widths.append(high - low)
     assert widths[1] < widths[0] / 3
 
 
