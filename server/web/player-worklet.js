@@ -67,7 +67,7 @@ class Player extends AudioWorkletProcessor {
   flush(_, track) {
     if (!track) return;
     this.#report(track);
-
+    this.#tracks.splice(this.#tracks.indexOf(track), 1);
   }
 
   end(_, track) {

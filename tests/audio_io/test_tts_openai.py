@@ -17,7 +17,7 @@ async def made(engine: OpenAIEngine, text: str = "Hello.", voice: str = "") -> b
 
 async def answer(*replies: Reply, rate: int = RATE) -> bytes:
     async with speech_server(*replies) as server:
-        engine = OpenAIEngine(base_url=server.url, stall_seconds=0.2, rate=rate)
+        engine = OpenAIEngine(base_url=server.url, stall_seconds=1.0, rate=rate)
         try:
             return await made(engine)
         finally:

@@ -22,22 +22,22 @@ class Options:
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A distribution of a third party with a speech engine, installed beside ours."""
-    (tmp_path / "parrot.py").write_text(
+    (tmp_path / "parakeet.py").write_text(
         "from audio_io.tts.tone import ToneEngine\n"
         "class Parrot(ToneEngine):\n"
         "    name = 'parrot'\n"
         "    def __init__(self, options): self.model = options.model\n"
         "    def describe(self): return f'parrot {self.model}'\n"
     )
-    info = tmp_path / "parrot-1.0.dist-info"
+    info = tmp_path / "parakeet-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: parrot\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: parakeet\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[cleans2s.tts]\nparrot = parrot:Parrot\nbroken = parrot:Missing\n"
+        "[cleans2s.tts]\nparrot = parakeet:Parrot\nbroken = parakeet:Missing\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    sys.modules.pop("parrot", None)
+    sys.modules.pop("parakeet", None)
 
 
 def test_our_engines_are_there():

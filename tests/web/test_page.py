@@ -189,6 +189,20 @@ async def test_a_listener_who_says_mhm_stops_nothing(stage):
 
 
 @one_stage
+async def test_a_microphone_turned_off_in_mid_sentence_ends_the_turn(stage):
+    async with stage.page() as page:
+        stage.say(0.2, MEETINGS)
+        await page.click("#microphone")
+        await page.wait("document.querySelector('.user.live')?.innerText.includes('meant')")
+        await page.click("#microphone")
+        assert (await page.received("turn"))["text"].startswith("No I meant")
+        await page.received("utterance", behaviour="reply")
+        sent = len(page.sound)
+        await page.received("utterance_end")
+        assert len(page.sound) == sent, "it is really off"
+
+
+@one_stage
 async def test_an_agent_that_cuts_in_says_so_and_no_word_is_shown_twice(stage):
     async with stage.page() as page:
         await choose(page, "max")
