@@ -38,8 +38,8 @@ demo: $(RUNTIME) ## one scripted conversation, with sound
 bench: $(RUNTIME) ## measure latency and load
 	@$(BIN)/cleans2s bench
 
-evals: $(RUNTIME) ## scripted conversations and judgement sets
-	@$(BIN)/cleans2s evals
+evals: $(RUNTIME) ## how well the judge decides, on the judgement sets of the data folder
+	@$(BIN)/cleans2s evals judgement $${CLEANS2S_DATA:-../shared/data}/judgement/*.jsonl
 
 studio: $(DEV) ## the graph in LangGraph Studio
 	@$(BIN)/langgraph dev

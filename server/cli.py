@@ -11,9 +11,6 @@ from pathlib import Path
 from graph.errors import CleanS2SError
 from graph.settings import Settings, load_settings
 
-LATER = {"sft": "training of judges"}
-"""Subcommands whose feature is still to come, and what it is called."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a subcommand; 0 if it went well, 2 for bad input."""
@@ -71,16 +68,20 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure latency and load", add_help=False)
     bench.set_defaults(run=_bench, own_flags=True)
 
-    evals = commands.add_parser("evals", help="evaluate: judgement FILE... [--judge rules]")
+    evals = commands.add_parser(
+        "evals", help="evaluate: judgement FILE... [--judge rules]", add_help=False
+    )
     evals.add_argument("what", choices=["judgement"], help="judgement: labelled decision points")
     evals.set_defaults(run=_evals, own_flags=True)
 
     demo = commands.add_parser("demo", help="one scripted conversation, with sound", add_help=False)
     demo.set_defaults(run=_demo, own_flags=True)
 
-    for name, what in LATER.items():
-        later = commands.add_parser(name, help=f"{what} (not there yet)")
-        later.set_defaults(run=_later, name=name, own_flags=True)
+    sft = commands.add_parser(
+        "sft", help="examples for training a judge: data FOLDER ...", add_help=False
+    )
+    sft.add_argument("what", choices=["data"], help="data: timed dialogues to examples")
+    sft.set_defaults(run=_sft, own_flags=True)
     return parser
 
 
@@ -156,8 +157,5 @@ def _demo(options: argparse.Namespace) -> int:
     return int(importlib.import_module("evals.demo.run").main(options.rest))
 
 
-def _later(options: argparse.Namespace) -> int:
-    print(
-        f"cleans2s {options.name}: {LATER[options.name]} come in a later version", file=sys.stderr
-    )
-    return 2
+def _sft(options: argparse.Namespace) -> int:
+    return int(importlib.import_module(f"nodes.judgement.sft.{options.what}").main(options.rest))

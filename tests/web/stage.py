@@ -23,7 +23,8 @@ from server.hub import ServerOptions
 from server.serve import build_engines
 from server.websocket import uvicorn_config
 from tests.server.serving import Served, services_in, settings_in, speech, until
-from tests.web.browser import Browser, Page
+from tests.web.browser import Browser
+from tests.web.tab import Page
 
 NO_PROCESSING = """
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -57,7 +58,14 @@ TAP = """
 """
 """Records what goes to the loudspeaker: `recorded()` is PCM16 in base64."""
 
+MS = 24
+"""Samples of the agent's voice."""
+
 JFK = "openai_whisper/jfk.flac"
+MEETINGS = "No I meant the meetings, do you like meetings?"
+INSULT = "You are such a useless and stupid piece of junk and you will never understand me."
+LINES = ("Mhm.", MEETINGS, INSULT)
+"""What the user can say by voice."""
 
 
 @dataclass
@@ -134,3 +142,33 @@ def copy_jfk(folder: Path) -> None:
 
 def _silence(seconds: float) -> Samples:
     return np.zeros(round(EAR_RATE * seconds), dtype=np.int16)
+
+
+async def type_turn(page: Page, text: str) -> None:
+    await page.click("#line")
+    await page.type(text)
+    await page.enter()
+
+
+async def choose(page: Page, persona: str) -> None:
+    """As the list does when one is picked in it."""
+    await page.evaluate(
+        f"""document.getElementById("persona").value = "{persona}";
+        document.getElementById("persona").dispatchEvent(new Event("change"))"""
+    )
+    await page.received("config")
+
+
+async def bubbles(page: Page) -> list[tuple[str, str]]:
+    """The conversation as it is shown: class and text of each bubble."""
+    return [
+        (kind, text)
+        for kind, text in await page.evaluate(
+            "[...document.querySelectorAll('#talk li')].map((li) => [li.className, li.innerText])"
+        )
+    ]
+
+
+def played(page: Page) -> list[int]:
+    """What the page reported of the first utterance, in ms."""
+    return [m["ms"] for m in page.sent if m["type"] == "played" and m["utterance"] == 1]

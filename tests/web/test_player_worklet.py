@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from tests.server.serving import services_in, serving
-from tests.web.browser import Page, chromium
+from tests.web.browser import chromium
+from tests.web.tab import Page
 
 MS = 24
 STEP = 16

@@ -17,6 +17,7 @@ from nodes.judgement.sft.corpora import DATA, TALKS, TEXTS, load_talks, load_tex
 from nodes.judgement.sft.example import At, Example, Label, write_examples
 from nodes.judgement.sft.talk import Talk
 from nodes.judgement.sft.turns import CONTEXT_TURNS, After, Step, TalkTurn, turns_of
+from nodes.judgement.sft.written_texts import WRITTEN, written_texts
 
 _FOLDS = 8
 
@@ -81,13 +82,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--corpora", nargs="+", default=[], choices=[*TALKS, *TEXTS], metavar="NAME",
         help=f"some of {', '.join([*TALKS, *TEXTS])}",
     )  # fmt: skip
+    parser.add_argument(
+        "--written", action="store_true", help="with sentences written for what corpora lack"
+    )
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(argv)
-    if not given.talks and not given.corpora:
-        raise BadInput("talks", [], "name recordings (--talks) or corpora (--corpora)")
+    if not given.talks and not given.corpora and not given.written:
+        raise BadInput("talks", [], "name recordings (--talks), corpora (--corpora) or --written")
     talks = read_talks(given.talks)
     talks += load_talks(given.data, [name for name in given.corpora if name in TALKS])
     texts = load_texts(given.data, [name for name in given.corpora if name in TEXTS])
+    for name in WRITTEN if given.written else ():
+        texts += written_texts(name, given.seed)
     examples = [*examples_of(talks, given.seed), *texts]
     given.out.mkdir(parents=True, exist_ok=True)
     for name, held_out in (("train", False), ("held_out", True)):

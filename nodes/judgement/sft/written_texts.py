@@ -16,6 +16,8 @@ from graph.state import Appraisal
 from nodes.judgement.sft.example import Example
 
 FOLDER = Path(__file__).parent / "written"
+WRITTEN = ("requests", "remarks")
+"""The files."""
 _SLOT = re.compile(r"\{(\w+)\}")
 
 _LEADS = (
