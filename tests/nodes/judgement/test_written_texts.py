@@ -26,7 +26,8 @@ def test_no_slot_is_left_open_and_a_seed_gives_the_same_texts() -> None:
 def test_the_command_writes_them_with_no_line_on_both_sides(tmp_path: Path) -> None:
     assert main([str(tmp_path), "--written"]) == 0
     files = [tmp_path / f"{name}.jsonl" for name in ("train", "held_out")]
-    lines = [{json.loads(row)["dialogue"] for row in file.open()} for file in files]
+    rows = [[json.loads(row) for row in file.read_text().splitlines()] for file in files]
+    lines = [{row["dialogue"] for row in side} for side in rows]
     assert lines[0]
     assert lines[1]
     assert not lines[0] & lines[1]
