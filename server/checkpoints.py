@@ -27,6 +27,9 @@ from server.journal import Journal
 
 log = logging.getLogger(__name__)
 
+BREATH_SECONDS = 0.1
+"""A checkpoint waits so long, for it costs the loop milliseconds just when the agent is about to
+sound. The journal has the turn by then."""
 LAST_NODE = "speak"
 """Checkpoints are written as if this node had ended a run: nothing is left to be done."""
 
@@ -88,6 +91,7 @@ class Checkpoints:
         try:
             while True:
                 await self._work.wait()
+                await asyncio.sleep(BREATH_SECONDS)
                 self._work.clear()
                 await self._drain()
         finally:

@@ -16,6 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from evals.bench.figure import Figure, Target, spread
 
 TURNS, WARM_UP = 200, 20
+BETWEEN_SECONDS = 0.15
+"""Nobody types the next turn in the millisecond in which the agent falls silent."""
 IDLE = 60
 STARTS_WITHIN = 60.0
 
@@ -54,6 +56,7 @@ async def _turn(socket: ClientConnection, number: int) -> float:
     while True:
         message = await socket.recv()
         if isinstance(message, str) and json.loads(message)["type"] == "utterance_end":
+            await asyncio.sleep(BETWEEN_SECONDS)
             return took
 
 
