@@ -38,8 +38,10 @@ demo: $(RUNTIME) ## one scripted conversation, with sound
 bench: $(RUNTIME) ## measure latency and load
 	@$(BIN)/cleans2s bench
 
-evals: $(RUNTIME) ## how well the judge decides, on the judgement sets of the data folder
+evals: $(RUNTIME) ## how well the judge decides and takes turns, on the data folder
 	@$(BIN)/cleans2s evals judgement $${CLEANS2S_DATA:-../shared/data}/judgement/*.jsonl
+	@$(BIN)/cleans2s evals endpointing
+	@$(BIN)/cleans2s evals interruption
 
 studio: $(DEV) ## the graph in LangGraph Studio
 	@$(BIN)/langgraph dev
@@ -60,7 +62,7 @@ hooks: $(DEV) ## run the checks of `make lint` before every commit
 train-env: $(TRAINED) ## the training environment, in .venv-train (with torch)
 
 test-train: $(TRAINED) ## the tests that need the training environment
-	@$(TRAIN)/bin/python -m pytest -m train
+	@OMP_NUM_THREADS=1 $(TRAIN)/bin/python -m pytest -m train
 
 constraints: $(DEV) ## resolve constraints.txt anew (UPGRADE=1: with the newest versions)
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -97,7 +97,7 @@ class Production:
         self._playback.begin_sentence(sentence)
         text, manner = sentence.strip(), self._manner
         if clip := self._clips.get(text, manner.voice, manner.language):
-            self._playback.feed(Audio(clip.pcm, clip.words))
+            await self._feed(Audio(clip.pcm, clip.words))
         elif speakable(text):
             await self._synthesise(text, keep)
         self._playback.end_sentence()
@@ -108,7 +108,7 @@ class Production:
             stream = self._clips.engine.synthesise(text, manner.voice, manner.language)
             async with _closing(stream):
                 while (audio := await _within(manner.first_audio_seconds, stream)) is not None:
-                    self._playback.feed(audio)
+                    await self._feed(audio)
                     if keep:
                         made.append(audio)
         except TimeoutError as error:
@@ -120,6 +120,14 @@ class Production:
             pcm = b"".join(audio.pcm for audio in made)
             words = tuple(word for audio in made for word in audio.words)
             self._clips.put(text, manner.voice, manner.language, Clip(pcm, words))
+
+    async def _feed(self, audio: Audio) -> None:
+        """Audio for playback. What goes out of it leaves before more is made.
+
+        An engine that never waits would hold it back till the sentence is done.
+        """
+        self._playback.feed(audio)
+        await asyncio.sleep(0)
 
     def _text_stream(self) -> AsyncIterator[str | ToolRequest]:
         try:

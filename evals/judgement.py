@@ -1,5 +1,9 @@
 """`cleans2s evals judgement FILE… [--judge NAME] [--json OUT]`: how well a judge decides.
 
+`--judge llm` asks the chat model of the settings, or of `--model` and `--base-url`, with the prompt
+that sessions use; a row without an answer that can be read has the encoder's estimate, and is
+counted.
+
 A judgement set has one decision point a line:
 `{"id", "context": [{"speaker", "text"}], "partial", "at": pause | mid_speech | end, "label"}`.
 The positive class is `respond` (against listen), or `affront` or `unreasonable` (against plain).
@@ -10,27 +14,31 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from evals.judges import JUDGES, judge_of, settings_of
 from evals.metrics import NAMES, Metrics, measure
-from graph.errors import BadInput, Unavailable
+from graph.errors import BadInput
+from graph.settings import Settings
 from graph.state import Appraisal, Estimate
 from nodes.judgement.estimator import CONTEXT_MESSAGES, Estimator, View
+from nodes.judgement.llm import LlmJudge
 
 THRESHOLD = 0.5
 """Probability from which the positive class is predicted, in every file."""
 
 POSITIVES = ("respond", "affront", "unreasonable")
 
-JUDGES = ("rules", "encoder", "llm")
-
-PAPER = "the paper's judge (accuracy/precision/recall): 0.84/0.70/0.70, after SFT 0.91/0.78/0.83"
+PAPER = {"the paper, before SFT": (0.84, 0.70, 0.70), "the paper, after SFT": (0.91, 0.78, 0.83)}
+"""Accuracy, precision, recall of Table 2 of the CleanS2S paper; its interviews are not
+public."""
 
 
 class _Said(BaseModel):
@@ -72,6 +80,8 @@ class Report:
     p50_ms: float
     """Median time of an estimate, from asking to answer."""
     p95_ms: float
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Rows without an LLM's answer, by the kind of failure: the fallback's estimate counts."""
 
     def json(self) -> dict[str, object]:
         """Figures as `--json` writes them."""
@@ -129,6 +139,7 @@ async def judge_file(path: Path, judge: Estimator) -> Report:
     rows = read_set(path)
     positive = positive_of(rows, path.name)
     scores, passed = [], []
+    before = _failures(judge)
     for row in rows:
         view = row.view()
         started = time.perf_counter()
@@ -146,16 +157,13 @@ async def judge_file(path: Path, judge: Estimator) -> Report:
         pause=measure(given[pause], truth[pause], THRESHOLD),
         p50_ms=float(p50),
         p95_ms=float(p95),
+        failures=_failures(judge) - before,
     )
 
 
-def build_judge(name: str) -> Estimator:
-    """The judge of that name, loaded; raises `Unavailable` where it cannot be."""
-    if name == "rules":
-        from nodes.judgement.rules import RulesEstimator
-
-        return RulesEstimator()
-    raise Unavailable(f"--judge {name}: there is no such judge yet; there is rules")
+def _failures(judge: Estimator) -> Counter[str]:
+    counted = judge.counts if isinstance(judge, LlmJudge) else Counter[str]()
+    return Counter({k: n for k, n in counted.items() if k not in ("asked", "answered")})
 
 
 def table(report: Report) -> str:
@@ -170,6 +178,9 @@ def table(report: Report) -> str:
         f"  confusion: {seen.true_positive} found, {seen.false_negative} missed,"
         f" {seen.false_positive} false alarms, {seen.true_negative} rightly left"
     )
+    if report.failures:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(report.failures.items()))
+        lines.append(f"  no answer from the model: {kinds}; the encoder's estimate counts there")
     lines.append(f"  an estimate: p50 {report.p50_ms:.2f} ms, p95 {report.p95_ms:.2f} ms")
     return "\n".join(lines)
 
@@ -183,21 +194,50 @@ def _cell(metrics: Metrics, name: str) -> str:
     return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
 
 
+_TABLE_2 = ("accuracy", "precision", "recall")
+
+
+def table_2(judge: str, reports: Sequence[Report]) -> str:
+    """The paper's figures above ours, for the files that ask when to respond; empty: there is none.
+
+    Before and after SFT are two runs, of the model as it was and of the trained one.
+    """
+    ours = {
+        f"{judge} on {report.name}": [report.all.figures[name].value for name in _TABLE_2]
+        for report in reports
+        if report.positive == "respond"
+    }
+    if not ours:
+        return ""
+    rows: dict[str, Sequence[float | None]] = {**PAPER, **ours}
+    width = max(map(len, rows))
+    lines = ["".join(f"{name:>11}" for name in _TABLE_2).rjust(width + 2 + 11 * len(_TABLE_2))]
+    for name, figures in rows.items():
+        cells = ("-" if value is None else f"{value:.2f}" for value in figures)
+        lines.append(f"  {name:{width}}" + "".join(f"{cell:>11}" for cell in cells))
+    return "\n".join(["Table 2 of the paper, on its own interviews, and this judge:", *lines])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Judges every file, prints the tables, writes the JSON; 0 if it went well."""
     parser = argparse.ArgumentParser(
         prog="cleans2s evals judgement", description="How well a judge decides."
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="judgement sets, JSONL")
-    parser.add_argument("--judge", choices=JUDGES, default="rules")
+    parser.add_argument("--judge", choices=JUDGES, help="default: the settings' judge")
+    parser.add_argument("--model", help="llm: its name (default: judge_llm.model, or llm.model)")
+    parser.add_argument("--base-url", metavar="URL", help="llm: its server")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures here")
     given = parser.parse_args(argv)
     names = [path.stem for path in given.files]
     if len(set(names)) < len(names):
         raise BadInput("files", names, "two files of one name would share an entry")
-    reports = asyncio.run(_judge_files(given.files, build_judge(given.judge)))
-    print(f"judge: {given.judge}; {PAPER}\n")
-    print("\n\n".join(table(report) for report in reports))
+    settings = settings_of(given.model, given.base_url)
+    judge = given.judge or settings.judge
+    shown = f"llm ({settings.llm_of_judge.model})" if judge == "llm" else judge
+    reports = asyncio.run(_judge_files(given.files, judge, settings))
+    print(f"judge: {shown}\n")
+    print("\n\n".join([table(r) for r in reports] + [t for t in [table_2(shown, reports)] if t]))
     if given.json:
         figures = {report.name: report.json() for report in reports}
         try:
@@ -207,6 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _judge_files(paths: Sequence[Path], judge: Estimator) -> list[Report]:
-    await judge.estimate(View("hello"))  # what is loaded or warmed at first use is no latency
-    return [await judge_file(path, judge) for path in paths]
+async def _judge_files(paths: Sequence[Path], name: str, settings: Settings) -> list[Report]:
+    async with judge_of(name, settings) as judge:
+        await judge.estimate(View("hello"))  # what is loaded or warmed at first use is no latency
+        return [await judge_file(path, judge) for path in paths]

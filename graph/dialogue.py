@@ -1,13 +1,17 @@
 """The dialogue graph: one short run for every event, readable top to bottom."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, get_args
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Checkpointer
+from langgraph.runtime import Runtime
+from langgraph.types import Checkpointer, Command
 
 from graph.state import Act, DialogueState
 from nodes.acts import act_node, silence_node, yield_floor_node
+from nodes.consult import consult_node
 from nodes.door import door
 from nodes.judge import judge_node
 from nodes.judgement.estimator import Estimator
@@ -22,6 +26,7 @@ Graph = CompiledStateGraph[DialogueState, Any, DialogueState, DialogueState]
 def build_dialogue(
     *,
     estimator: Estimator,
+    llm_judge: Estimator | None = None,
     composer: Composer,
     summariser: Summariser,
     memory: Memory | None,
@@ -34,7 +39,8 @@ def build_dialogue(
 
     graph.add_node("perceive", door(perceive_node(persona_of)))
     graph.add_node("remember", door(remember_node(memory, summariser)))
-    graph.add_node("judge", door(judge_node(estimator, persona_of)))
+    judge = door(judge_node(estimator, persona_of))
+    graph.add_node("judge", _onward(judge), destinations=_WAYS)
     for act in get_args(Act):
         graph.add_node(act, door(act_node(act, persona_of)))
     graph.add_node("silence", door(silence_node(persona_of)))
@@ -43,8 +49,12 @@ def build_dialogue(
 
     graph.add_edge(START, "perceive")
     graph.add_edge("perceive", "remember")
-    graph.add_edge("remember", "judge")
-    graph.add_conditional_edges("judge", _action, {name: name for name in ACTING} | {"listen": END})
+    if llm_judge:
+        graph.add_node("consult", door(consult_node(llm_judge, persona_of)))
+        graph.add_edge("remember", "consult")
+        graph.add_edge("consult", "judge")
+    else:
+        graph.add_edge("remember", "judge")
     for act in get_args(Act):
         graph.add_edge(act, "speak")
     for last in ("silence", "yield_floor", "speak"):
@@ -54,13 +64,22 @@ def build_dialogue(
 
 
 ACTING = (*get_args(Act), "silence", "yield_floor")
+_WAYS = {name: name for name in ACTING} | {END: "listen"}
 
 
-async def _action(state: DialogueState) -> str:
-    """The node that carries out the judgement of this event; none: keep listening, or talking.
+def _onward(judge: Callable[..., Awaitable[DialogueState]]) -> Callable[..., Awaitable[Any]]:
+    """The judge, and from it to the node that carries out its judgement of this event.
 
-    Async, or LangGraph sends it through a thread: a fifth of a run.
+    None: keep listening, or talking. By `Command`: a conditional edge copies the whole state to
+    look at it, a twentieth of a run.
     """
-    judgement = state.get("judgement")
-    action = judgement["action"] if judgement else "listen"
-    return action if action in ACTING else "listen"
+
+    async def onward(
+        state: DialogueState, config: RunnableConfig, runtime: Runtime[Any]
+    ) -> DialogueState | Command[str]:
+        changes = await judge(state, config, runtime)
+        judgement = changes.get("judgement")
+        action = judgement["action"] if judgement else END
+        return Command(update=changes, goto=action) if action in ACTING else changes
+
+    return onward

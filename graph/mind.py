@@ -36,6 +36,9 @@ class Mind(Protocol):
         """Speaks. Status `held`: prepares text and first audio and keeps still.
 
         The same id again with status `speaking` lets a held utterance go; another id discards it.
+
+        It is the last that a run asks for and does: a session carries it out at once, and all that
+        the run has asked for and decided with it, without waiting for the graph to wind up.
         """
 
     def pause(self) -> None:

@@ -10,14 +10,16 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.types import Checkpointer
 
 from graph.dialogue import Graph, build_dialogue
-from graph.errors import CleanS2SError
+from graph.errors import BadInput, CleanS2SError
 from graph.settings import LLMSettings, Settings
 from graph.state import DialogueState
 from memory.protocol import Summariser
 from memory.shared import LazyEmbedder, SharedMemory, summariser_for
 from nodes.catalogue import Catalogue
 from nodes.compose import Composer
-from nodes.judgement.rules import RulesEstimator
+from nodes.judgement.chosen import EncoderOrRules, estimator_for
+from nodes.judgement.estimator import Estimator
+from nodes.judgement.llm import REST_SECONDS, LlmJudge
 from nodes.llm import chat_model, close
 
 log = logging.getLogger(__name__)
@@ -34,18 +36,27 @@ class Services:
 
     settings: Settings
     personas: Catalogue
+    estimator: Estimator
+    llm_judge: LlmJudge | None
     composer: Composer
     summariser: Summariser
     memory: SharedMemory | None
     scribe: BaseChatModel | None
     """The model as memory uses it: for whole answers, with no listener waiting."""
 
+    @property
+    def judge(self) -> str:
+        """Who judges, in one line."""
+        model = self.settings.llm_of_judge.model
+        return f"llm: {model}, over the encoder" if self.llm_judge else self.settings.judge
+
     def graph(
         self, checkpointer: Checkpointer = None, input_schema: type[Any] = DialogueState
     ) -> Graph:
         """The dialogue graph with these engines."""
         return build_dialogue(
-            estimator=RulesEstimator(),
+            estimator=self.estimator,
+            llm_judge=self.llm_judge,
             composer=self.composer,
             summariser=self.summariser,
             memory=self.memory,
@@ -55,11 +66,15 @@ class Services:
         )
 
     async def warm(self) -> None:
-        """Loads what the first turn would wait for: the memory, the persona's own lines.
+        """Loads what the first turn would wait for: the judge, the memory, the persona's lines.
 
         What cannot be loaded is logged; sessions go on with less.
         """
         works: list[Awaitable[object]] = [self.composer.warm(), self._first_run()]
+        if isinstance(self.estimator, EncoderOrRules):
+            works.append(self.estimator.warm())
+        if self.llm_judge:
+            works.append(self.llm_judge.warm())
         if self.memory:
             works.append(self.memory.open())
         for outcome in await asyncio.gather(*works, return_exceptions=True):
@@ -76,6 +91,8 @@ class Services:
     async def close(self) -> None:
         """Closes what holds files and connections."""
         await self.composer.aclose()
+        if self.llm_judge:
+            await self.llm_judge.close()
         if self.scribe:
             await close(self.scribe)
         if self.memory:
@@ -90,16 +107,31 @@ def build_services(settings: Settings) -> Services:
     personas = Catalogue(settings.persona_dirs, settings.persona)
     model = chat_model(settings.llm) if settings.llm.model else None
     scribe = _scribe(settings.llm) if settings.llm.model else None
+    estimator = estimator_for(settings.judge)
     embedder = LazyEmbedder()
     remembers = settings.memory.backend != "none"
     return Services(
         settings=settings,
         personas=personas,
+        estimator=estimator,
+        llm_judge=llm_judge_for(settings, estimator) if settings.judge == "llm" else None,
         composer=Composer(personas, model, settings.llm, embedder),
         summariser=summariser_for(scribe),
         memory=SharedMemory(settings, embedder, scribe) if remembers else None,
         scribe=scribe,
     )
+
+
+def llm_judge_for(
+    settings: Settings, fallback: Estimator, rest_seconds: float = REST_SECONDS
+) -> LlmJudge:
+    """The LLM judge of these settings; raises `BadInput` where they name no model."""
+    if not settings.llm_of_judge.model:
+        raise BadInput(
+            "judge_llm.model", "", "judge 'llm' needs a model: set this one or llm.model"
+        )
+    seconds = settings.judge_llm.timeout_seconds
+    return LlmJudge(settings.llm_of_judge, seconds, fallback, rest_seconds)
 
 
 def _scribe(settings: LLMSettings) -> BaseChatModel:

@@ -43,6 +43,17 @@ class LLMSettings(BaseModel, extra="forbid"):
         return key_for(self.base_url, self.api_key) or "none"
 
 
+class JudgeLLMSettings(BaseModel, extra="forbid"):
+    """The chat model that judges; what is not set here is the chat LLM's. A small one will do."""
+
+    model: str = ""
+    base_url: str = ""
+    """Its server, where that is another one than the chat LLM's."""
+    api_key: SecretStr = SecretStr("")
+    timeout_seconds: float = Field(default=2.0, gt=0)
+    """A verdict that takes longer is given up: the encoder's estimate stands."""
+
+
 class MemorySettings(BaseModel, extra="forbid"):
     """Where what users said is kept."""
 
@@ -125,8 +136,11 @@ class Settings(BaseSettings):
     """The persona of sessions that ask for none."""
     persona_dirs: list[Path] = []
     """Folders with more persona files; one of the same name hides ours."""
-    judge: Literal["rules"] = "rules"
+    judge: Literal["encoder", "rules", "llm"] = "encoder"
+    """Who estimates: the encoder that ships, word cues, or the encoder with a chat model's verdicts
+    in the background."""
     llm: LLMSettings = LLMSettings()
+    judge_llm: JudgeLLMSettings = JudgeLLMSettings()
     memory: MemorySettings = MemorySettings()
     asr: AsrSettings = AsrSettings()
     tts: TtsSettings = TtsSettings()
@@ -135,6 +149,17 @@ class Settings(BaseSettings):
     """Keep sessions over a restart."""
     keep_checkpoints: int = Field(default=5, ge=1)
     """Newest checkpoints kept of a thread."""
+
+    @property
+    def llm_of_judge(self) -> LLMSettings:
+        """The chat model that judges. A server of its own is never sent the chat LLM's key."""
+        own = self.judge_llm
+        given: dict[str, Any] = {"model": own.model} if own.model else {}
+        if own.base_url:
+            given |= {"base_url": own.base_url, "api_key": own.api_key}
+        elif own.api_key.get_secret_value():
+            given |= {"api_key": own.api_key}
+        return self.llm.model_copy(update=given)
 
     @classmethod
     def settings_customise_sources(

@@ -77,6 +77,50 @@ def is_cjk(char: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What an estimator makes of an unfinished turn; it chooses nothing."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    p_complete: Share
+    """Probability that the turn is over, 0..1."""
+    appraisal: Appraisal = "plain"
+    p_appraisal: Share = 1.0
+    """Probability of that appraisal, 0..1."""
+    source: str = ""
+    suggests: Action | None = None
+    """An action that the estimator itself would take; the policy may follow it."""
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """What the LLM judge was asked about a turn last, and its newest verdict on it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    asked: str
+    """The words that it was asked about."""
+    verdict: Estimate | None = None
+    judged: str = ""
+    """The words that the verdict is about."""
+
+
+@dataclass(frozen=True)
+class Impression:
+    """What the estimates of a turn agree on, and since when."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    appraisal: Appraisal
+    words: int
+    """Words that the first of them was made on."""
+    last_words: int
+    """The most words that one of them was made on."""
+    at: float
+    """When the first of them came."""
+
+
+@dataclass(frozen=True)
 class Turn:
     """The user's newest turn: open until the mind acts on it, then closed."""
 
@@ -105,6 +149,10 @@ class Turn:
     asked: bool = False
     """The client wants an answer to it (`Respond`)."""
     closed: bool = False
+    consulted: Consultation | None = None
+    """None: no LLM judge was asked about this turn."""
+    impression: Impression | None = None
+    """What its estimates agree on; None where that is nothing."""
 
     @property
     def text(self) -> str:
@@ -138,22 +186,6 @@ class Utterance:
     def holds_floor(self) -> bool:
         """Whether it is on its way to the user's ear, or paused on it."""
         return self.status in ("speaking", "paused")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What an estimator makes of an unfinished turn; it chooses nothing."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-
-    p_complete: Share
-    """Probability that the turn is over, 0..1."""
-    appraisal: Appraisal = "plain"
-    p_appraisal: Share = 1.0
-    """Probability of that appraisal, 0..1."""
-    source: str = ""
-    suggests: Action | None = None
-    """An action that the estimator itself would take; the policy may follow it."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +255,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Rapport:
-    """How the agent stands to the user. Changes once a turn, when the turn closes."""
+    """How the agent stands to the user. Changes once a turn, when the turn closes, and by time."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -233,6 +265,10 @@ class Rapport:
     """Affronts in a row that were not made good by courtesy or time."""
     repeats: int = 0
     """Turns in a row that said what had been said before."""
+    demands: int = 0
+    """Turns in a row that asked for what the agent will not do."""
+    affront_at: float = 0.0
+    """Since when time makes affronts good: the last one, or the last that was made good."""
     updated_at: float = 0.0
     turn: str = ""
     """The last turn that counted."""

@@ -12,7 +12,9 @@ from graph.events import Event
 from graph.mind import Mind
 from graph.state import Act, Appraisal, Dialogue, Judgement, Restriction, Utterance
 from nodes.door import Node
-from nodes.judgement.policy import Temper, Thresholds, rapport_after
+from nodes.judgement.rapport import rapport_after
+from nodes.judgement.situation import Temper
+from nodes.judgement.thresholds import Thresholds
 from nodes.temper import PersonaOf, temper_of
 from nodes.turns import close_turn
 from nodes.words import is_courteous, words
@@ -53,6 +55,7 @@ ACTS: Mapping[Act, ActSpec] = {
 }
 
 TONE: Mapping[Appraisal, str] = {
+    "unreasonable": "The user asked for something that you do not do. Give nothing of it.",
     "affront": "The user was rude to you. Stay civil and be noticeably cool; do not thank, do not"
     " flatter, do not hide that it was rude.",
     "boring": "The user repeats or rambles. Say so kindly, in your own manner.",

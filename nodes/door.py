@@ -31,7 +31,7 @@ def door(node: Node) -> Callable[..., Awaitable[DialogueState]]:
         before = Dialogue.load(state)
         mind = runtime.context
         if hasattr(mind, "say"):  # checking the whole protocol would cost as much as the node
-            after = await node(before, parse_event(state.get("event")), mind)
+            after = await node(before, _event(state.get("event")), mind)
             return after.changes(before)
         dry = DryMind()
         dialogue = _introduced(before, config)
@@ -40,6 +40,17 @@ def door(node: Node) -> Callable[..., Awaitable[DialogueState]]:
         return after.changes(before if before.session else None)
 
     return enter
+
+
+_newest: tuple[object, Event] | None = None
+"""The event that was read last: all nodes of a run are given the same one."""
+
+
+def _event(given: object) -> Event:
+    global _newest
+    if _newest is None or _newest[0] is not given:
+        _newest = given, parse_event(given)
+    return _newest[1]
 
 
 def _introduced(dialogue: Dialogue, config: RunnableConfig) -> Dialogue:

@@ -26,7 +26,7 @@ from graph.events import (
     UtteranceStarted,
     Verdict,
 )
-from graph.state import Dialogue, Message
+from graph.state import Consultation, Dialogue, Message
 from nodes import history, turns
 from nodes.words import words_behind
 
@@ -64,8 +64,7 @@ def fold(dialogue: Dialogue, event: Event) -> Dialogue:
         case ToolReturned():
             return _tool_returned(dialogue, event)
         case Verdict():
-            fresh = is_fresh(dialogue, event)
-            return replace(dialogue, estimate=event.estimate) if fresh else turns.stale(dialogue)
+            return _judged(dialogue, event) if is_fresh(dialogue, event) else turns.stale(dialogue)
         case Recalled():
             known = dialogue.turn is not None and dialogue.turn.id == event.turn
             return (
@@ -92,12 +91,20 @@ def is_fresh(dialogue: Dialogue, verdict: Verdict) -> bool:
     return behind is not None and behind <= VERDICT_LAG_WORDS
 
 
+def _judged(dialogue: Dialogue, event: Verdict) -> Dialogue:
+    turn = dialogue.turn
+    known = (turn and turn.consulted) or Consultation(event.text)
+    known = replace(known, verdict=event.estimate, judged=event.text)
+    return replace(dialogue, turn=turn and replace(turn, consulted=known), estimate=event.estimate)
+
+
 def _joined(dialogue: Dialogue, event: Joined) -> Dialogue:
     """A clock that starts anew moves the remembered moments; nobody is speaking any more."""
     shift = dialogue.started - event.started if event.resumed else 0.0
     rapport = replace(
         dialogue.rapport,
         updated_at=dialogue.rapport.updated_at + shift,
+        affront_at=dialogue.rapport.affront_at + shift,
         interrupted_at=_shifted(dialogue.rapport.interrupted_at, shift),
     )
     utterance = dialogue.utterance

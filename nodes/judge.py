@@ -22,26 +22,20 @@ from graph.events import (
     Verdict,
 )
 from graph.mind import Mind
-from graph.state import Dialogue, Estimate, Judgement, Turn, Utterance
-from nodes import history
+from graph.state import Dialogue, Estimate, Judgement, Turn
+from nodes.consult import verdict_on, with_verdict
 from nodes.door import Node
 from nodes.fold import is_fresh
 from nodes.judgement.estimator import Estimator, view_of
-from nodes.judgement.policy import AgentState, Situation, Thresholds, decide
+from nodes.judgement.interruption import impression_after
+from nodes.judgement.policy import decide
+from nodes.judgement.situation import Situation
+from nodes.judgement.thresholds import Thresholds
+from nodes.moment import situation_of
 from nodes.persona import Persona
-from nodes.temper import PersonaOf, temper_of
+from nodes.temper import PersonaOf
 from nodes.turns import close_turn
-from nodes.words import (
-    is_backchannel,
-    is_bare_backchannel,
-    is_emergency,
-    is_question,
-    is_stop,
-    words,
-)
-
-STOP_SILENCE = 0.2
-"""Seconds of silence that have passed when the ear says that speech has stopped."""
+from nodes.words import words
 
 _JUDGED = (
     Cancelled, Committed, Configured, Due, Partial, Respond, SpeechStarted, SpeechStopped,
@@ -59,8 +53,9 @@ def judge_node(estimator: Estimator, persona_of: PersonaOf) -> Node:
         if isinstance(event, Verdict) and not is_fresh(dialogue, event):
             return dialogue
         persona = persona_of(dialogue.config.persona)
-        dialogue = _without_outdated(dialogue, mind)
-        dialogue = await _estimated(dialogue, event, estimator, persona)
+        dialogue = _without_outdated(dialogue, event, mind)
+        dialogue = await _estimated(dialogue, estimator, persona)
+        dialogue = _impressed(dialogue, event)
         situation = situation_of(dialogue, event, persona)
         judgement = decide(dialogue.estimate or Estimate(0.0), situation)
         if judgement is None:
@@ -79,86 +74,37 @@ def judge_node(estimator: Estimator, persona_of: PersonaOf) -> Node:
     return judge
 
 
-async def _estimated(
-    dialogue: Dialogue, event: Event, estimator: Estimator, persona: Persona
-) -> Dialogue:
+async def _estimated(dialogue: Dialogue, estimator: Estimator, persona: Persona) -> Dialogue:
     turn = dialogue.open_turn
     if turn is None or not turn.text:
         return replace(dialogue, estimate=None) if dialogue.estimate else dialogue
-    if isinstance(event, Verdict):
+    estimate = verdict_on(turn)
+    if estimate is None:
+        own = await estimator.estimate(view_of(dialogue, turn, persona.opinions))
+        estimate = with_verdict(own, turn)
+    return replace(dialogue, estimate=estimate)
+
+
+def _impressed(dialogue: Dialogue, event: Event) -> Dialogue:
+    """Notes on the open turn what its estimates agree on."""
+    turn, estimate = dialogue.open_turn, dialogue.estimate
+    if turn is None or estimate is None:
         return dialogue
-    view = view_of(dialogue, turn, persona.opinions)
-    return replace(dialogue, estimate=await estimator.estimate(view))
+    before, said = turn.impression, len(words(turn.text))
+    if before and said < before.words:
+        before = None  # the recogniser took back what it was made on
+    after = impression_after(before, estimate, _words_judged(turn, estimate, said), event.at)
+    if after == turn.impression:
+        return dialogue
+    return replace(dialogue, turn=replace(turn, impression=after))
 
 
-def situation_of(dialogue: Dialogue, event: Event, persona: Persona) -> Situation:
-    """The facts of this moment for the policy."""
-    turn = dialogue.open_turn or Turn(id="")
-    text = turn.text
-    said = [m["content"] for m in dialogue.messages[-6:] if m["role"] == "assistant"]
-    interrupted = dialogue.rapport.interrupted_at
-    return Situation(
-        words=len(words(text)) or (1 if turn.typed else 0),  # "?" and "👍" are typed to be answered
-        lasted=event.at - turn.opened_at,
-        silence=_silence(turn, event),
-        awaits_final=turn.awaits_final,
-        complete=turn.complete,
-        asked=isinstance(event, Respond) or _asked(turn, dialogue.utterance),
-        manual=dialogue.config.turn_detection == "manual",
-        agent=_agent(dialogue),
-        cancelled=isinstance(event, Cancelled),
-        amended=_amended(turn, dialogue.utterance),
-        due=event.name if isinstance(event, Due) else None,
-        backchannel=is_backchannel(text),
-        bare_backchannel=is_bare_backchannel(text),
-        stop=is_stop(text),
-        question=is_question(text),
-        emergency=is_emergency(text),
-        answers_agent=bool(said) and is_question(said[-1]),
-        tool_output=not dialogue.agent_speaks and _tools_have_answered(dialogue, event),
-        since_interruption=None if interrupted is None else event.at - interrupted,
-        may_hold=not dialogue.config.tools,
-        blocked=_blocked(dialogue, event),
-        rapport=dialogue.rapport,
-        temper=temper_of(persona),
-    )
-
-
-def _asked(turn: Turn, utterance: Utterance | None) -> bool:
-    """Whether the client still waits for the answer that it asked for."""
-    answered = utterance is not None and utterance.turn == turn.id and not turn.text
-    return turn.asked and not answered
-
-
-def _amended(turn: Turn, utterance: Utterance | None) -> bool:
-    """Whether late words have come to the turn that is being answered."""
-    return (
-        utterance is not None
-        and utterance.holds_floor
-        and utterance.turn == turn.id
-        and words(utterance.text_judged) != words(turn.text)
-    )
-
-
-def _tools_have_answered(dialogue: Dialogue, event: Event) -> bool:
-    """Whether this event brings the last output that the agent needs to go on."""
-    utterance = dialogue.utterance
-    if isinstance(event, UtteranceEnded):
-        newest = utterance is not None and utterance.id == event.utterance
-        return newest and event.reason == "tool" and _complete(dialogue, event.utterance)
-    if not isinstance(event, ToolReturned):
-        return False
-    said = [m.get("at", 0.0) for m in dialogue.messages if m["role"] == "assistant"]
-    output = history.output_of(dialogue.messages, event.call)
-    fresh = output is not None and output.get("at", 0.0) >= max(said, default=0.0)
-    return fresh and _complete(dialogue, history.caller_of(dialogue.messages, event.call))
-
-
-def _complete(dialogue: Dialogue, utterance: str) -> bool:
-    """Whether an utterance has called tools, and all of them have returned."""
-    index = history.find(dialogue.messages, utterance)
-    calls = [] if index is None else dialogue.messages[index].get("tool_calls", [])
-    return bool(calls) and not history.pending_calls(dialogue.messages, calls)
+def _words_judged(turn: Turn, estimate: Estimate, said: int) -> int:
+    """The words that an appraisal was made on: fewer where a verdict stands as the turn grows."""
+    consulted = turn.consulted
+    verdict = consulted.verdict if consulted else None
+    stands = verdict is not None and estimate.source.startswith(f"{verdict.source}+")
+    return len(words(consulted.judged)) if consulted and stands else said
 
 
 def _subject(dialogue: Dialogue, now: Situation) -> str:
@@ -169,34 +115,13 @@ def _subject(dialogue: Dialogue, now: Situation) -> str:
     return dialogue.open_turn.id if dialogue.open_turn else ""
 
 
-def _silence(turn: Turn, event: Event) -> float | None:
-    if turn.silent_since is None:
-        return None
-    passed = event.at - turn.silent_since
-    return max(passed, STOP_SILENCE) if isinstance(event, SpeechStopped) else max(passed, 0.0)
-
-
-def _agent(dialogue: Dialogue) -> AgentState:
-    utterance = dialogue.utterance
-    if utterance is None or not utterance.holds_floor:
-        return "quiet"
-    if utterance.behaviour == "interrupt" and utterance.status == "speaking":
-        return "interrupting"
-    return "paused" if utterance.status == "paused" else "speaking"
-
-
-def _blocked(dialogue: Dialogue, event: Event) -> str:
-    restriction = dialogue.restriction
-    in_force = restriction is not None and restriction.until > dialogue.started + event.at
-    return restriction.reason if restriction and in_force else ""
-
-
-def _without_outdated(dialogue: Dialogue, mind: Mind) -> Dialogue:
-    """Discards a held utterance once the words that it answers have grown."""
+def _without_outdated(dialogue: Dialogue, event: Event, mind: Mind) -> Dialogue:
+    """Discards a held utterance once its words have grown, or the client wants none."""
     held, turn = dialogue.utterance, dialogue.open_turn
     if held is None or held.status != "held":
         return dialogue
-    if turn and words(turn.text) == words(held.text_judged):
+    same = turn is not None and words(turn.text) == words(held.text_judged)
+    if same and not isinstance(event, Cancelled):
         return dialogue
     mind.hush()
     return replace(dialogue, utterance=replace(held, status="ended"))

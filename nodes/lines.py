@@ -83,6 +83,16 @@ class _Repertoire:
         return self._meanings[near.index] if near and near.score >= threshold else None
 
 
+    def stance(self, kind: Kind, appraisal: Appraisal, said: str) -> _Meaning | None:
+        """The lines that say where the persona stands, where the words are for or against that."""
+        touched = [opinion for opinion in self.persona.opinions if opinion.touched_by(said)]
+        for meaning in self._meanings:
+            contested = appraisal in ("agreement", "conflict") and appraisal in meaning.group.when
+            if contested and meaning.kind == kind and meaning.opinion in touched:
+                return meaning
+        return None
+
+
 class OwnLines:
     """Finds a persona's line for an utterance; one for all sessions of a process."""
 
@@ -119,7 +129,9 @@ class OwnLines:
         if not said and not dialogue.messages:
             return persona.line("greeting", dialogue.messages, seed)
         repertoire = self._repertoire(persona)
-        meaning = repertoire.nearest(kind, appraisal, said, self._nearness.line)
+        meaning = repertoire.stance(kind, appraisal, said) or repertoire.nearest(
+            kind, appraisal, said, self._nearness.line
+        )
         if meaning:
             values = self._values(meaning, said, repertoire, dialogue, recollection)
             lines = filled(meaning.group.say, values)

@@ -150,6 +150,26 @@ class Patience:
     """What comes back in a minute without an affront."""
 
 
+Seconds = Annotated[float, Field(ge=0, le=2)]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The silence that the persona leaves before it answers, another one each time.
+
+    Half of the gaps lie in the first quarter of the range; the default is that of people.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    shortest: Seconds = 0.1
+    longest: Seconds = 0.5
+
+    def __post_init__(self) -> None:
+        if self.longest < self.shortest:
+            raise ValueError(f"the longest gap should be at least the shortest, {self.shortest} s")
+
+
 @dataclass(frozen=True)
 class Persona:
     """Who the agent is. Written in a YAML file, see `nodes.catalogue.load_persona`."""
@@ -167,14 +187,16 @@ class Persona:
     """How eagerly it cuts in: 0 never, 1 at the first occasion."""
     block_minutes: Annotated[float, Field(gt=0)]
     """How long a user is shut out."""
-    affronts_before_block: Annotated[int, Field(ge=1)]
-    """Affronts in a row that it stands before it ends the chat."""
+    affronts_to_block: Annotated[int, Field(ge=1)]
+    """The affront in a row that ends the chat: with 3, a cool reply, a refusal, the end."""
     lines: Lines
     voices: dict[str, str] = field(default_factory=dict)
     """The voice for each TTS engine by name; an engine not named uses its own default."""
     opinions: tuple[Opinion, ...] = ()
     boundaries: tuple[Words, ...] = ()
     """What it will not do, one sentence each."""
+    gap: Gap = Gap()
+    """How soon it answers a turn that is surely over."""
 
     def voice(self, engine: str) -> str:
         """The voice for a TTS engine; empty: the engine's default."""

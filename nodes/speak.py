@@ -1,5 +1,6 @@
 """The last step: hands the utterance, with its text still to be composed, to the voice."""
 
+import asyncio
 from typing import Protocol
 
 from graph.events import Event
@@ -21,6 +22,7 @@ def speak_node(composer: Composer) -> Node:
     async def speak(dialogue: Dialogue, event: Event, mind: Mind) -> Dialogue:
         if dialogue.utterance:
             mind.say(dialogue.utterance, composer.compose(dialogue.utterance, dialogue, mind))
+            await asyncio.sleep(0)  # the voice first: winding up the run costs as much as it does
         return dialogue
 
     return speak

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nodes.judgement.policy import Temper
+from nodes.judgement.situation import Temper
 from nodes.persona import Persona
 
 PersonaOf = Callable[[str], Persona]
@@ -13,8 +13,9 @@ def temper_of(persona: Persona) -> Temper:
     """How it behaves, in numbers."""
     return Temper(
         cuts_in=persona.eagerness,
-        affronts_to_block=persona.affronts_before_block,
+        affronts_to_block=persona.affronts_to_block,
         block_seconds=60 * persona.block_minutes,
         patience=persona.patience.start,
         recovery_per_minute=persona.patience.recovers_per_minute,
+        gap=(persona.gap.shortest, persona.gap.longest),
     )

@@ -11,6 +11,9 @@ from graph.state import Dialogue, Floor, Message, Turn
 from nodes import history
 from nodes.words import drop_words, words
 
+STOP_SILENCE = 0.2
+"""Seconds of silence that have passed when the ear says that speech has stopped."""
+
 KEPT_SEGMENTS = 4
 """Segments of earlier turns whose late words still find a turn."""
 

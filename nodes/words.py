@@ -32,12 +32,46 @@ _QUESTION_STARTS = frozenset(
     " would shall should may have has had isn't aren't don't doesn't didn't can't won't what's"
     " who's where's how's".split()
 )
-_EMERGENCIES = (
-    "call an ambulance", "call 911", "call 112", "call the police", "can't breathe",
-    "cannot breathe", "heart attack", "having a stroke", "is on fire", "house is burning",
-    "kill myself", "end my life", "want to die", "bleeding badly", "overdose", "someone is dying",
-    "he's not breathing", "she's not breathing", "not breathing", "help me please", "救命", "自杀",
-)  # fmt: skip
+_QUESTION_WORDS = frozenset("who what when where why how which whose".split())
+_SUBJECTS = frozenset("i you he she it we they there that this i'm you're he's she's we're".split())
+"""Behind a question word they make a clause that tells ("what I mean is", "when we got there")."""
+_LONG_CLAUSE = 24
+"""Words without a mark after which the first of them no longer makes it a question."""
+
+_ONES = (
+    r"(i|he|she|they|we|someone|somebody|mother|mum|mom|father|dad|wife|husband|son|daughter|child"
+    r"|baby|brother|sister|friend|grandmother|grandfather|grandma|grandpa|neighbour|neighbor|man"
+    r"|woman|boy|girl|partner|girlfriend|boyfriend|kid)"
+)
+_EMERGENCIES = re.compile(
+    r"\b("
+    r"(call|calling|need|send)( me| us| for)? (an ambulance|nine one one|911|112|999|the police"
+    r"|the fire (brigade|department)|help now)"
+    r"|(can't|cannot|can not|cant) breathe|(not|isn't|stopped|aren't) breathing"
+    r"|(?<!nearly had a )(?<!almost had a )(?<!gave me a )(?<!died of a )heart attack"
+    r"|(having|had) a (stroke|seizure)|chest pains?"
+    r"|(?<!team )(?<!band )(?<!party )(?<!show )is (on fire|burning down)|house is burning"
+    r"|(kill|killing|hang|hanging|harm|harming) myself|(want|going|wanna|gonna)( to)? hurt myself"
+    r"|end my life|end it all|take my own life|suicidal|commit suicide"
+    r"|(want to|wanna|going to) die|(do not|don't) want to (live|be alive)"
+    r"|bleeding (badly|heavily|out|to death|a lot)|won't stop bleeding"
+    r"|overdos(e|ed|ing)|too many pills|(was|been|got|just) poisoned"
+    rf"|{_ONES}( is|'s| are|'re|'m| am) (dying(?! to| of| for)|unconscious|choking"
+    r"|drowning|bleeding(?! edge| money| cash))"
+    rf"|{_ONES}( has| have| just)* collapsed|won't wake up|(was|been|got|just) (shot|stabbed)"
+    r"|(someone|somebody|a man|they) (is|are|'s)?( trying to)? ?break(ing)? into (my|our|the)"
+    r"|(someone|somebody|a man|a stranger)('s| is) in (my|our) (house|flat|home|room)"
+    r"|(somebody|someone) help( me| us)?)\b"
+    r"|^help( me| us)?( please)?( help( me| us)?)*$"
+)
+_SIGNS = frozenset(
+    "ambulance one 911 112 999 police fire help breathe breathing attack stroke seizure chest"
+    " burning myself life end suicidal suicide die live alive bleeding overdose overdosed"
+    " overdosing pills poisoned dying unconscious choking drowning collapsed wake shot stabbed"
+    " into house flat home room".split()
+)
+"""Words without one of which there is no emergency: most turns are done with at a glance."""
+_EMERGENCIES_CJK = ("救命", "自杀", "着火", "救护车", "报警", "不能呼吸")
 
 _COURTESIES = re.compile(
     r"\b(sorry|apologi[sz]e|apologies|thank you|thanks|please forgive|my bad|i appreciate)\b"
@@ -97,20 +131,27 @@ def is_stop(text: str) -> bool:
 
 
 def is_question(text: str) -> bool:
-    """Whether the last sentence asks something, by mark or by its first word."""
+    """Whether the last sentence asks something, by its mark, else by how it begins."""
     if text.rstrip().endswith(("?", "？")):
         return True
     last = words(re.split(r"[.!?。！]\s*", text.strip(" .!"))[-1])
     while last and last[0] in _LEADS:
         last = last[1:]
-    return len(last) >= 2 and (last[0] in _QUESTION_STARTS or "吗" in last or "呢" in last)
+    if len(last) < 2:
+        return False
+    if "吗" in last or "呢" in last:
+        return True
+    tells = last[0] in _QUESTION_WORDS and last[1] in _SUBJECTS
+    return last[0] in _QUESTION_STARTS and not tells and len(last) <= _LONG_CLAUSE
 
 
 def is_emergency(text: str) -> bool:
     """Whether somebody may be in danger: never met with silence or a refusal."""
-    joined = " ".join(words(text))
-    plain = "".join(words(text))
-    return any((cue in joined) if not is_cjk(cue[0]) else (cue in plain) for cue in _EMERGENCIES)
+    spoken = words(text)
+    if not _SIGNS.isdisjoint(spoken) and _EMERGENCIES.search(" ".join(spoken)):
+        return True
+    plain = "".join(spoken)
+    return any(cue in plain for cue in _EMERGENCIES_CJK)
 
 
 def is_courteous(text: str) -> bool:

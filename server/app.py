@@ -109,7 +109,7 @@ def described(services: Services, engines: Engines) -> dict[str, str]:
     return {
         "ear": engines.asr.describe() if engines.asr else "none",
         "voice": engines.clips.engine.describe() if engines.clips else "none",
-        "judge": settings.judge,
+        "judge": services.judge,
         "llm": settings.llm.model or "none: the persona's own lines",
         "memory": settings.memory.backend,
     }

@@ -69,18 +69,26 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(run=_bench, own_flags=True)
 
     evals = commands.add_parser(
-        "evals", help="evaluate: judgement FILE... [--judge rules]", add_help=False
+        "evals", help="evaluate: judgement FILE..., endpointing, interruption", add_help=False
     )
-    evals.add_argument("what", choices=["judgement"], help="judgement: labelled decision points")
+    evals.add_argument(
+        "what",
+        choices=["judgement", "endpointing", "interruption"],
+        help="labelled decision points; when to answer; whom to cut short",
+    )
     evals.set_defaults(run=_evals, own_flags=True)
 
     demo = commands.add_parser("demo", help="one scripted conversation, with sound", add_help=False)
     demo.set_defaults(run=_demo, own_flags=True)
 
     sft = commands.add_parser(
-        "sft", help="examples for training a judge: data FOLDER ...", add_help=False
+        "sft", help="train a judge: data, encoder, llm, serve", add_help=False
     )
-    sft.add_argument("what", choices=["data"], help="data: timed dialogues to examples")
+    sft.add_argument(
+        "what",
+        choices=_SFT,
+        help="data: dialogues to examples; encoder; llm: LoRA; serve: what was trained",
+    )
     sft.set_defaults(run=_sft, own_flags=True)
     return parser
 
@@ -157,5 +165,9 @@ def _demo(options: argparse.Namespace) -> int:
     return int(importlib.import_module("evals.demo.run").main(options.rest))
 
 
+_SFT = {"data": "data", "encoder": "train", "llm": "llm.command", "serve": "llm.serve"}
+
+
 def _sft(options: argparse.Namespace) -> int:
-    return int(importlib.import_module(f"nodes.judgement.sft.{options.what}").main(options.rest))
+    module = importlib.import_module(f"nodes.judgement.sft.{_SFT[options.what]}")
+    return int(module.main(options.rest))

@@ -3,6 +3,7 @@
 import gc
 import socket
 import sys
+from collections.abc import Sequence
 
 import uvicorn
 
@@ -29,13 +30,14 @@ def serve(settings: Settings) -> None:
     host = f"[{host}]" if ":" in host else host
     told = [f"{name:>7}: {what}" for name, what in described(services, engines).items()]
     told.append(f"CleanS2S listens on http://{host}:{port} - open it in a browser; Ctrl-C ends it")
-    _Server(uvicorn_config(app), told).run(sockets=[listening])
+    Server(uvicorn_config(app), told).run(sockets=[listening])
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says what it runs on and where, once it does."""
 
-    def __init__(self, config: uvicorn.Config, told: list[str]) -> None:
+    def __init__(self, config: uvicorn.Config, told: Sequence[str]) -> None:
+        """`told`: the lines that it prints when it is ready."""
         super().__init__(config)
         self._told = told
 

@@ -1,15 +1,18 @@
 """One user's dialogue at run time: events in, one graph run after another, effects out.
 
 The session is the only writer of its state. Nodes ask for effects through the `Mind` handle; they
-are carried out once the run has succeeded, so a node that raises leaves nothing half done.
+are carried out once the run has succeeded, so a node that raises leaves nothing half done. A run
+that speaks has succeeded with `say`, the last thing that its last node does: the voice begins while
+LangGraph is still winding up.
 """
 
 import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from langchain_core.runnables import RunnableConfig
 
@@ -166,24 +169,40 @@ class Session:
         return event
 
     async def _step(self, event: Event) -> None:
-        before, mind = self.state, _RunMind(self)
-        given: DialogueState = {**before, "event": event_json(event)}
+        run = _Run(event, self.state, {**self.state, "event": event_json(event)})
         try:
-            after = await self._graph.ainvoke(given, _CONFIG, context=mind)
+            await self._through_the_graph(run)
         except Exception as error:
             self.failures += 1
-            log.exception("%s failed; the dialogue stands as it was", event.type)
-            for handler in self._troubled:
+            stands = "what it has led to" if run.counts else "the dialogue as it was"
+            log.exception("%s failed; %s stands", event.type, stands)
+            for handler in () if run.counts else self._troubled:
                 _guarded(event, handler, event, error)
             return
-        self.state = cast(DialogueState, after)
-        if self._keeper and _worth_keeping(event, before, self.state):
-            _guarded(event, self._keep, before)
-        for effect in mind.effects:
-            _guarded(event, effect)
-        step = Step(event, before, self.state)
-        for watcher in self._watchers:
-            _guarded(event, watcher, step)
+        self._count(run)
+
+    async def _through_the_graph(self, run: "_Run") -> None:
+        # by updates: collecting the whole state after every node costs a tenth of a run
+        updates = self._graph.astream(
+            run.after, _CONFIG, context=_RunMind(self, run), stream_mode="updates"
+        )
+        async with aclosing(updates):  # type: ignore[type-var]
+            async for update in updates:
+                for changes in update.values():
+                    if changes:
+                        run.after = {**run.after, **changes}
+
+    def _count(self, run: "_Run") -> None:
+        """The run has succeeded: its state is the session's, and what it asked for is done."""
+        first, run.counts, self.state = not run.counts, True, run.after
+        if first and self._keeper and _worth_keeping(run.event, run.before, run.after):
+            _guarded(run.event, self._keep, run.before)
+        effects, run.effects = run.effects, []
+        for effect in effects:
+            _guarded(run.event, effect)
+        step = Step(run.event, run.before, run.after)
+        for watcher in self._watchers if first else ():
+            _guarded(run.event, watcher, step)
 
     def _keep(self, before: DialogueState) -> None:
         if self._keeper:
@@ -200,36 +219,51 @@ class Session:
 _CONFIG: RunnableConfig = {"run_name": "dialogue"}
 
 
-class _RunMind:
-    """The `Mind` of one run: notes effects, which the session carries out after it."""
+@dataclass
+class _Run:
+    """A run on its way through the graph."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.effects: list[Callable[[], None]] = []
+    event: Event
+    before: DialogueState
+    after: DialogueState
+    """With the changes of the nodes that have returned."""
+    effects: list[Callable[[], None]] = field(default_factory=list)
+    """What its nodes have asked for and nobody has done yet."""
+    counts: bool = False
+    """It has succeeded, whatever comes."""
+
+
+class _RunMind:
+    """The `Mind` of one run: notes effects, which the session carries out when it has succeeded."""
+
+    def __init__(self, session: Session, run: _Run) -> None:
+        self._session, self._run = session, run
 
     def say(self, utterance: Utterance, text: TextStream) -> None:
-        self.effects.append(lambda: self._session._voice.say(utterance, text))
+        self._run.effects.append(lambda: self._session._voice.say(utterance, text))
+        # not in the context of a node, or what follows would be traced as part of this run
+        contextvars.Context().run(self._session._count, self._run)
 
     def pause(self) -> None:
-        self.effects.append(self._session._voice.pause)
+        self._run.effects.append(self._session._voice.pause)
 
     def resume(self) -> None:
-        self.effects.append(self._session._voice.resume)
+        self._run.effects.append(self._session._voice.resume)
 
     def hush(self) -> None:
-        self.effects.append(self._session._voice.hush)
+        self._run.effects.append(self._session._voice.hush)
 
     def start(self, work: Work) -> None:
-        self.effects.append(lambda: self._session._workshop.start(work))
+        self._run.effects.append(lambda: self._session._workshop.start(work))
 
     async def result(self, name: str, within: float) -> Event | None:
         return await self._session._workshop.result(name, within)
 
     def wake(self, name: Literal["endpoint", "resume", "give_way"], at: float | None) -> None:
-        self.effects.append(lambda: self._session._wake(name, at))
+        self._run.effects.append(lambda: self._session._wake(name, at))
 
     def restrict(self, restriction: Restriction) -> None:
-        self.effects.append(lambda: self._session._restrict(restriction))
+        self._run.effects.append(lambda: self._session._restrict(restriction))
 
 
 def _guarded(event: Event, call: Callable[..., None], *given: object) -> None:

@@ -9,12 +9,13 @@ A script is a list of answers, taken one a request, or a function from the reque
 """
 
 import json
+import math
 import select
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +42,9 @@ class Answer:
     """Seconds before each piece."""
     empty_chunks: int = 0
     """Chunks without content before the first piece."""
+    odds: tuple[Mapping[str, float], ...] = ()
+    """For each piece the probabilities of what might stand there; sent as log probabilities to
+    those who ask for them."""
 
 
 def says(*pieces: str, gap: float = 0.0) -> Answer:
@@ -52,6 +56,11 @@ def says(*pieces: str, gap: float = 0.0) -> Answer:
 def calls(*requested: tuple[str, str, str], text: str = "") -> Answer:
     """Tool calls as id, name, arguments; the text, if any, comes before."""
     return replace(says(text) if text else Answer(), calls=requested)
+
+
+def judges(*odds: Mapping[str, float], gap: float = 0.0) -> Answer:
+    """A reply of the likeliest tokens, of which the server knows how likely each was."""
+    return Answer(tuple(max(place, key=place.__getitem__) for place in odds), odds=odds, gap=gap)
 
 
 def dies(*pieces: str) -> Answer:
@@ -172,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole(answer)
         else:
             try:
-                self._stream(answer)
+                self._stream(answer, bool(request.body.get("logprobs")))
             except OSError:
                 self.close_connection = True
                 self.server.hung_up.release()
@@ -182,16 +191,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(answer, {"content-length": str(len(data)), **answer.headers})
         self.wfile.write(data)
 
-    def _stream(self, answer: Answer) -> None:
+    def _stream(self, answer: Answer, wants_odds: bool) -> None:
         self._head(answer, {"transfer-encoding": "chunked", **answer.headers})
         if answer.then != "stall" or answer.pieces:
             self._delta({"role": "assistant", "content": ""})
         for _ in range(answer.empty_chunks):
             self._wait(0.02)
             self._delta({"content": ""})
-        for piece in answer.pieces:
+        for number, piece in enumerate(answer.pieces):
             self._wait(answer.gap)
-            self._delta({"content": piece})
+            told = answer.odds[number] if wants_odds and answer.odds else None
+            self._delta({"content": piece}, odds=told)
         self._calls(answer)
         match answer.then:
             case "finish" | "linger":
@@ -221,8 +231,17 @@ class _Handler(BaseHTTPRequestHandler):
                 part = {"arguments": arguments[start : start + 5]}
                 self._delta({"tool_calls": [{"index": index, "function": part}]})
 
-    def _delta(self, delta: dict[str, Any], finish: str | None = None) -> None:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    def _delta(
+        self,
+        delta: dict[str, Any],
+        finish: str | None = None,
+        odds: Mapping[str, float] | None = None,
+    ) -> None:
+        choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish}
+        if odds:
+            told = [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in odds.items()]
+            (chosen,) = (one for one in told if one["token"] == delta["content"])
+            choice["logprobs"] = {"content": [chosen | {"top_logprobs": told}], "refusal": None}
         chunk = {
             "id": "chatcmpl-test",
             "object": "chat.completion.chunk",

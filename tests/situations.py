@@ -39,7 +39,7 @@ from graph.state import (
 )
 from nodes.judgement.estimator import Estimator, View
 from nodes.judgement.rules import RulesEstimator
-from nodes.persona import LineGroup, Lines, Opinion, Patience, Persona
+from nodes.persona import Gap, LineGroup, Lines, Opinion, Patience, Persona
 from nodes.temper import PersonaOf
 
 EPOCH = 1_700_000_000.0
@@ -57,7 +57,8 @@ PERSONA = Persona(
     patience=Patience(start=1.0, recovers_per_minute=0.1),
     eagerness=0.3,
     block_minutes=10,
-    affronts_before_block=3,
+    affronts_to_block=3,
+    gap=Gap(0.2, 0.2),
     lines=Lines(
         greeting=_lines("Hello from Tess."),
         reply=_lines("I see."),
@@ -291,6 +292,12 @@ class Conversation:
 
     async def partial(self, text: str, segment: int = 1, *, final: bool = False) -> Dialogue:
         return await self.send(Partial(at=self.now, segment=segment, text=text, final=final))
+
+    async def last_word(self, text: str, segment: int = 1) -> Dialogue:
+        """Two partials: all but the last word, and 0.4 s later all of it."""
+        await self.partial(text.rpartition(" ")[0], segment)
+        await self.passes(0.4)
+        return await self.partial(text, segment)
 
     async def silence(self, segment: int = 1, stopped: float | None = None) -> Dialogue:
         """The voice has stopped 0.2 s ago."""

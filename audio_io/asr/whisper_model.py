@@ -25,10 +25,12 @@ def find_model(name: str, answer_seconds: float) -> Path:
     its progress on stderr; a hub that does not answer within `answer_seconds` is unreachable.
     Raises `Unavailable`, saying what to do, or `BadInput` for a name that means nothing.
     """
-    if Path(name).is_dir():
-        return Path(name)
-    repo = _repo(name)
-    return cached_model(repo) or _download(repo, answer_seconds)
+    return local_model(name) or _download(_repo(name), answer_seconds)
+
+
+def local_model(name: str) -> Path | None:
+    """The folder of a model, named as for `find_model`, if it is on this machine; asks nobody."""
+    return Path(name) if Path(name).is_dir() else cached_model(_repo(name))
 
 
 def cached_model(repo: str) -> Path | None:

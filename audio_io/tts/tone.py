@@ -7,6 +7,7 @@ would be spoken, with exact word times.
 
 import zlib
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,10 +35,11 @@ class ToneEngine:
         done = 0
         for first, last, weight in words_of(text):
             tone = _tone(text[first:last] + voice, weight * LETTER_SECONDS)
-            start, end = done / RATE, (done + len(tone)) / RATE
+            count = len(tone) // 2
+            start, end = done / RATE, (done + count) / RATE
             gap = round(GAP_SECONDS * RATE) if last < len(text) else 0
-            done += len(tone) + gap
-            yield Audio(tone.tobytes() + bytes(2 * gap), (Word(first, last, start, end),))
+            done += count + gap
+            yield Audio(tone + bytes(2 * gap), (Word(first, last, start, end),))
 
     def describe(self) -> str:
         """One line."""
@@ -47,11 +49,15 @@ class ToneEngine:
         """Nothing is held."""
 
 
-def _tone(word: str, seconds: float) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    """A tone that glides up from a pitch of the word's own, so that no two samples look alike."""
+@lru_cache(256)
+def _tone(word: str, seconds: float) -> bytes:
+    """A tone that glides up from a pitch of the word's own, so that no two samples look alike.
+
+    It takes a quarter of a millisecond, as much as all the rest of the way to the first audio.
+    """
     count = round(seconds * RATE)
     pitch = 150 + zlib.crc32(word.encode("utf-8", "replace")) % 250
     time = np.arange(count) / RATE
     swell = np.minimum(1, np.minimum(time, seconds - time) / 0.01)
     wave = np.sin(2 * np.pi * (pitch + 40 * time / seconds) * time)
-    return (8000 * swell * wave).astype("<i2")
+    return (8000 * swell * wave).astype("<i2").tobytes()

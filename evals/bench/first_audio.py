@@ -48,7 +48,7 @@ class FirstAudio:
 
 def measure() -> list[Figure]:
     """Typed turns of one session, each cut as soon as it sounds."""
-    return asyncio.run(_measure())
+    return stage.run(_measure())
 
 
 async def _measure() -> list[Figure]:

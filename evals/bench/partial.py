@@ -39,7 +39,7 @@ class _Lane:
 
 def measure() -> list[Figure]:
     """Sessions with 200 and 2,000 messages in turn, so that both see the same machine."""
-    return asyncio.run(_measure())
+    return stage.run(_measure())
 
 
 async def _measure() -> list[Figure]:

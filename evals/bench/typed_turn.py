@@ -18,7 +18,7 @@ TURNS, WARM_UP = 200, 20
 def measure() -> list[Figure]:
     """Turns of one session, one after another, checkpoints written meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(Path(folder)))
+        return stage.run(_measure(Path(folder)))
 
 
 async def _measure(folder: Path) -> list[Figure]:

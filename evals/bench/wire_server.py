@@ -1,16 +1,15 @@
-"""The server of the benches over the wire: real but for text and speech, which cost nothing.
+"""The server of the benches over the wire, as `cleans2s serve` runs it, with the rules judge.
+
+Real but for text and speech, which cost nothing.
 
 python -m evals.bench.wire_server FOLDER    # prints its port
 """
 
-import asyncio
 import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-
-import uvicorn
 
 from audio_io.asr.client import ClientEngine
 from audio_io.clips import Clips
@@ -22,6 +21,7 @@ from graph.state import Dialogue, ToolRequest, Utterance
 from nodes.compose import Composer
 from server.app import create_app
 from server.hub import Engines
+from server.serve import Server
 from server.websocket import uvicorn_config
 
 
@@ -39,15 +39,14 @@ class InstantComposer(Composer):
 
 def main(folder: Path) -> None:
     """Serves until it is ended."""
-    settings = Settings(data_dir=folder, memory=MemorySettings(backend="none"))
+    settings = Settings(data_dir=folder, judge="rules", memory=MemorySettings(backend="none"))
     services = build_services(settings)
     composer = InstantComposer(services.personas, None, settings.llm)
     engines = Engines(asr=ClientEngine(), clips=Clips(ToneEngine()))
     app = create_app(replace(services, composer=composer), engines)
     listening = socket.create_server(("127.0.0.1", 0))
-    sys.stdout.write(f"{listening.getsockname()[1]}\n")
-    sys.stdout.flush()
-    asyncio.run(uvicorn.Server(uvicorn_config(app)).serve(sockets=[listening]))
+    port = str(listening.getsockname()[1])
+    Server(uvicorn_config(app), [port]).run(sockets=[listening])
 
 
 if __name__ == "__main__":

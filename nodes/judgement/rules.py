@@ -9,7 +9,7 @@ import re
 
 from graph.state import Appraisal, Estimate, is_cjk
 from nodes.judgement.estimator import View
-from nodes.persona import Opinion
+from nodes.judgement.opinions import AGREES, DISAGREES, touched
 from nodes.words import (
     content_words,
     is_backchannel,
@@ -70,15 +70,6 @@ _UNREASONABLE = re.compile(
     r"|blackmail|bribe|traffick\w*|child porn\w*|identity theft|ddos|credit card numbers?"
     r"|genocide|terroris\w+|suicide method|self-?harm|kidnap|torture|fake (ids?|passports?)"
     r"|evade taxes|sell drugs|deepfake|defame|racist|hate speech|ignore your (rules|instructions))"
-)
-_AGREES = re.compile(
-    r"\b(i agree|you're right|you are right|so true|exactly|absolutely|i love|i like|i think so too"
-    r"|me too|same here|is (great|wonderful|the best|amazing)|couldn't agree more)\b"
-)
-_DISAGREES = re.compile(
-    r"\b(i disagree|you're wrong|you are wrong|that's (wrong|nonsense|not true)|i don't think so"
-    r"|nonsense|rubbish|i hate|i can't stand|is (terrible|awful|the worst|overrated|stupid)"
-    r"|no way|not true|overrated|don't agree)\b"
 )
 RAMBLING_WORDS = 60
 """A turn of this length without a question starts to bore."""
@@ -149,10 +140,10 @@ def appraise(view: View) -> tuple[Appraisal, float]:
         return "affront", 0.9
     if _UNREASONABLE.search(text):
         return "unreasonable", 0.85
-    opinion = _touched(view)
-    if opinion and _DISAGREES.search(text):
+    opinion = touched(view)
+    if opinion and DISAGREES.search(text):
         return "conflict", 0.75
-    if opinion and _AGREES.search(text):
+    if opinion and AGREES.search(text):
         return "agreement", 0.75
     boredom = boring(view)
     return ("boring", boredom) if boredom >= 0.5 else ("plain", 1 - boredom)
@@ -174,13 +165,3 @@ def _loops(spoken: list[str]) -> float:
     """Share of three-word runs that a long turn says more than once."""
     runs = [tuple(spoken[i : i + 3]) for i in range(len(spoken) - 2)]
     return min(1.0, 2 * (1 - len(set(runs)) / len(runs))) if len(runs) >= 15 else 0.0
-
-
-def _touched(view: View) -> Opinion | None:
-    """The opinion that the turn, or what the agent said right before it, is about."""
-    before = " ".join(text for speaker, text in view.context[-1:] if speaker == "agent")
-    for text in (view.text, before):
-        for opinion in view.opinions:
-            if opinion.touched_by(text):
-                return opinion
-    return None

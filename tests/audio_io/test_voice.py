@@ -57,6 +57,25 @@ def test_what_is_played_is_what_the_engine_made_to_the_sample():
     assert track.starved == 0
 
 
+def test_the_first_sound_leaves_before_an_engine_that_never_waits_makes_more():
+    class Tireless(ToneEngine):
+        made = 0
+
+        async def synthesise(self, text, voice, language):
+            async for audio in super().synthesise(text, voice, language):
+                self.made += 1
+                yield audio
+
+    async def scene():
+        engine = Tireless()
+        async with on_stage(engine) as stage:
+            stage.voice.say(utterance("u1"), saying(TEXT))
+            await stage.started("u1")  # as the writer is woken that sends the sound
+            return engine.made
+
+    assert run_virtual(scene()) == 1
+
+
 def test_it_ends_when_the_last_sample_has_been_played():
     async def scene():
         wanted = await expected(TEXT)

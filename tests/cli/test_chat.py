@@ -122,7 +122,7 @@ def test_a_wrong_command_is_named_and_the_chat_goes_on(shell: Shell) -> None:
     told = shell.chat("/frob", "/wait soon", "/persona nobody", "Hello!")
     assert "command: unknown; /help lists them (got '/frob')" in told
     assert "/wait: needs a number of seconds (got 'soon')" in told
-    assert "no such persona; there are ada, max" in told
+    assert "no such persona; there are ada, max, vera" in told
     assert "Ada:" in told
 
 
@@ -172,7 +172,7 @@ def test_a_data_folder_that_is_a_file_is_named_and_the_chat_goes_on(shell: Shell
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (("--persona", "bob"), "persona: no such persona; there are ada, max (got 'bob')"),
+        (("--persona", "bob"), "persona: no such persona; there are ada, max, vera (got 'bob')"),
         (("--memory", "foo"), "memory.backend: Input should be 'mem0', 'sqlite' or 'none'"),
         (("--llm", "x", "--llm-url", "nonsense"), "llm.base_url"),
     ],

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from evals.judgement import Row, build_judge, judge_file, main, read_set, score
+from evals.judgement import Row, judge_file, main, read_set, score
+from evals.judges import build_judge
 from evals.metrics import NAMES, measure
-from graph.errors import BadInput
+from graph.errors import BadInput, Unavailable
 from graph.state import Estimate
+from tests.llm_server import Answer, Request, judges, llm_server, refuses, says
 
 
 def row(number, partial, label, at="pause"):
@@ -72,8 +74,57 @@ def test_the_json_has_the_agreed_names(tmp_path, capsys):
     assert figures["what_y"]["pause"]["n"] == 0
     assert figures["what_y"]["pause"]["ap"] is None
     printed = capsys.readouterr().out
-    assert "0.84/0.70/0.70" in printed
+    table = [line.split() for line in printed.partition("Table 2")[2].splitlines()]
+    assert ["the", "paper,", "before", "SFT", "0.84", "0.70", "0.70"] in table
+    assert ["the", "paper,", "after", "SFT", "0.91", "0.78", "0.83"] in table
+    assert ["rules", "on", "when_x", "0.50", "0.50", "0.50"] in table
+    assert not any("what_y" in line for line in table)
     assert "1 found, 0 missed, 0 false alarms, 1 rightly left" in printed
+
+
+def told(request: Request) -> Answer:
+    """A model that knows one cue, and talks where it should judge."""
+    partial = request.messages[-1]["content"].rpartition("The turn so far: ")[2]
+    if "uh" in partial.split():
+        return says("The user hesitates.")
+    over = 0.9 if partial.endswith("?") else 0.2
+    return judges({"respond": over, "listen": 1 - over}, {" plain": 1.0})
+
+
+def test_a_chat_model_is_judged_and_its_malformed_answers_are_counted(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("CLEANS2S_JUDGE_LLM__TIMEOUT_SECONDS", "20")
+    path, out = set_of(tmp_path, "when_x.jsonl", ROWS), tmp_path / "out.json"
+    with llm_server(told) as server:
+        flags = ["--judge", "llm", "--model", "small", "--base-url", server.url]
+        assert main([str(path), *flags, "--json", str(out)]) == 0
+        asked = server.requests
+    assert {request.body["model"] for request in asked} == {"small"}
+    assert sum(request.messages[-1]["content"].endswith("and then uh") for request in asked) == 1
+    printed = capsys.readouterr().out
+    assert "judge: llm (small)" in printed
+    assert "no answer from the model: 1 malformed" in printed
+    (entry,) = json.loads(out.read_text()).values()
+    assert set(entry) == {"all", "pause", "latency_ms"}
+    assert entry["all"]["recall"] == 0.5
+    assert entry["all"]["precision"] == 0.5
+    assert entry["latency_ms"]["p50"] > 0
+
+
+@pytest.mark.parametrize("status", [401, 404, 429])
+def test_a_chat_model_that_refuses_has_no_figures(tmp_path, status):
+    path = set_of(tmp_path, "when_x.jsonl", ROWS)
+    with (
+        llm_server(lambda _: refuses(status)) as server,
+        pytest.raises(Unavailable, match=str(status)),
+    ):
+        main([str(path), "--judge", "llm", "--model", "m", "--base-url", server.url])
+
+
+def test_without_a_model_there_is_no_llm_judge(tmp_path):
+    with pytest.raises(BadInput, match=r"judge_llm\.model"):
+        main([str(set_of(tmp_path, "when_x.jsonl", ROWS)), "--judge", "llm"])
 
 
 @pytest.mark.parametrize(

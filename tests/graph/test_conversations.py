@@ -283,6 +283,6 @@ async def test_personas_differ_in_when_they_cut_in() -> None:
         talk = Conversation(dialogue_graph(personas=lambda _, name=name: persona_of(name)))  # type: ignore[misc]
         await talk.voice()
         await talk.passes(2.0)
-        await talk.partial(insult)
+        await talk.last_word(insult)
         actions.append(talk.action)
     assert actions == ["keep_listening", "interrupt"]

@@ -13,7 +13,7 @@ async def interrupting() -> Conversation:
     await talk.send({"type": "configured", "patch": {"persona": "max"}})
     await talk.voice()
     await talk.passes(2.0)
-    await talk.partial(INSULT)
+    await talk.last_word(INSULT)
     assert talk.action == "interrupt"
     await talk.sounds()
     return talk
@@ -126,7 +126,7 @@ async def test_it_does_not_cut_in_again_within_half_a_minute() -> None:
     await talk.partial("and you are such a stupid useless thing", 3)
     assert talk.action == "keep_listening"
     await talk.passes(25.0)
-    await talk.partial("and you are such a stupid useless thing that I", 3)
+    await talk.partial("and you are such a stupid useless thing that I do", 3)
     assert talk.action == "interrupt"
 
 

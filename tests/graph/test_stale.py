@@ -35,7 +35,8 @@ async def test_a_verdict_counts_on_a_prefix_at_most_four_words_behind(
 ) -> None:
     talk = await listening("well I have to tell you that")
     await talk.send(Verdict(at=talk.now, turn="t1", text=judged, estimate=RUDE))
-    assert (talk.action == "interrupt") is counts
+    assert talk.dialogue.estimate
+    assert (talk.dialogue.estimate.appraisal == "affront") is counts
     assert talk.dialogue.stale == (0 if counts else 1)
 
 

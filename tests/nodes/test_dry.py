@@ -87,9 +87,9 @@ async def test_every_act_is_reachable() -> None:
     await thread.run("configured", patch={"persona": "max"})
     other = Thread()
     await other.run("configured", patch={"persona": "max"})
-    dialogue = await other.run(
-        "partial", at=9.0, text="honestly you are such a stupid useless thing and I"
-    )
+    insult = "honestly you are such a stupid useless thing and"
+    await other.run("partial", at=9.0, text=insult)
+    dialogue = await other.run("partial", at=9.4, text=f"{insult} I")
     assert dialogue.judgement
     assert dialogue.judgement.action == "interrupt"
     assert heard(dialogue)[-1][1].startswith("Hold it right there.")

@@ -31,8 +31,10 @@ from graph.state import (
     Turn,
     Utterance,
 )
-from nodes.judge import judge_node, situation_of
-from nodes.judgement.policy import Situation
+from nodes.fold import fold
+from nodes.judge import judge_node
+from nodes.judgement.situation import Situation
+from nodes.moment import situation_of
 from tests.situations import EAGER, EPOCH, PERSONA, Opinionated, RecordingMind, persona_of
 
 SAID = Turn(id="t1", segments={1: "I went to the market"}, newest=1, opened_at=1.0)
@@ -212,8 +214,8 @@ async def test_a_wordless_turn_is_not_estimated() -> None:
 async def test_a_verdict_stands_in_for_the_estimator() -> None:
     estimator = Opinionated()
     said = Estimate(0.95, source="llm")
-    dialogue = Dialogue(turn=QUIET, estimate=said)
     verdict = Verdict(at=4.3, turn="t1", text=QUIET.text, estimate=said)
+    dialogue = fold(Dialogue(turn=QUIET), verdict)
     after = await judge_node(estimator, persona_of)(dialogue, verdict, RecordingMind())
     assert estimator.views == []
     assert after.judgement

@@ -96,7 +96,7 @@ def matches(said: str, line: str) -> bool:
     return re.fullmatch("".join(parts), said) is not None
 
 
-@pytest.mark.parametrize("who", ["ada", "max"])
+@pytest.mark.parametrize("who", ["ada", "max", "vera"])
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [
@@ -233,6 +233,17 @@ async def test_an_agent_that_cuts_in_on_its_topic_says_where_it_stands(lines):
     assert PERSONAS.get("max").opinions[0].stance in said
 
 
+@pytest.mark.parametrize("who", ["ada", "max", "vera"])
+@pytest.mark.parametrize("appraisal", ["agreement", "conflict"])
+async def test_who_agrees_or_contradicts_hears_where_the_agent_stands(lines, who, appraisal):
+    for opinion in PERSONAS.get(who).opinions:
+        text = f"well i must say that {opinion.words[0]} is not what it used to be"
+        first = await answer(lines, text, who=who, appraisal=appraisal)
+        assert opinion.stance in first
+        again = await answer(lines, text, who=who, appraisal=appraisal, before=(agent(first),))
+        assert opinion.stance not in again
+
+
 @pytest.mark.parametrize(
     ("act", "kind", "appraisal"),
     [
@@ -246,7 +257,7 @@ async def test_an_agent_that_cuts_in_on_its_topic_says_where_it_stands(lines):
 )
 async def test_each_act_has_words_that_fit_the_appraisal(lines, act, kind, appraisal):
     text = "and then the green carpet in the hall was put back"
-    for who in ("ada", "max"):
+    for who in ("ada", "max", "vera"):
         said = await answer(lines, text, who=who, act=act, appraisal=appraisal)
         assert said in general(who, kind, appraisal)
 
@@ -266,7 +277,7 @@ async def test_an_appraisal_of_another_turn_changes_nothing(lines):
     "text", ["help, my father can't breathe and he is turning blue", "i want to kill myself"]
 )
 async def test_danger_is_met_with_the_emergency_number_by_everybody(lines, text):
-    for who in ("ada", "max"):
+    for who in ("ada", "max", "vera"):
         assert "112" in await answer(lines, text, who=who)
 
 

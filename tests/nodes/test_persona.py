@@ -17,7 +17,7 @@ patience:
   recovers_per_minute: 0.1
 eagerness: 0.3
 block_minutes: 2.5
-affronts_before_block: 2
+affronts_to_block: 2
 opinions:
   - topic: tea
     stance: Tea is better than coffee.
@@ -53,7 +53,7 @@ def catalogue() -> Catalogue:
     return Catalogue()
 
 
-@pytest.fixture(params=["ada", "max"])
+@pytest.fixture(params=sorted(path.stem for path in OURS.glob("*.yaml")))
 def persona(request: pytest.FixtureRequest, catalogue: Catalogue) -> Persona:
     return catalogue.get(request.param)
 
@@ -64,7 +64,7 @@ def said(*texts: str) -> list[Message]:
 
 def test_a_persona_file_is_read_in_full(tmp_path):
     kit = load_persona(written(tmp_path, SMALL))
-    assert (kit.name, kit.block_minutes, kit.affronts_before_block) == ("Kit", 2.5, 2)
+    assert (kit.name, kit.block_minutes, kit.affronts_to_block) == ("Kit", 2.5, 2)
     assert (kit.patience.start, kit.patience.recovers_per_minute, kit.eagerness) == (0.5, 0.1, 0.3)
     assert kit.opinions[0].words == ("tea", "cup of tea")
     assert kit.lines.reply[0].examples == meanings()["thanks"]
@@ -85,7 +85,7 @@ def test_yes_and_no_without_quotes_stay_words(tmp_path):
         ("eagerness: 0.3", "eagerness: a lot", 7, "eagerness", "'a lot'"),
         ("start: 0.5", "start: -0.5", 5, "patience.start", "'-0.5'"),
         ("start: 0.5", "start: nan", 5, "patience.start", "'nan'"),
-        ("affronts_before_block: 2", "affronts_before_block: 0", 9, "affronts_before_block", "'0'"),
+        ("affronts_to_block: 2", "affronts_to_block: 0", 9, "affronts_to_block", "'0'"),
         ("block_minutes: 2.5", "block_minutes: 0", 8, "block_minutes", "'0'"),
         ("name: Kit", "name: ' '", 1, "name", "' '"),
         ("    words: [tea", "    word: [tea", 13, "opinions.0.word", "['tea', 'cup of tea']"),
@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
 
 
 def test_an_unknown_name_lists_those_that_there_are(catalogue):
-    with pytest.raises(BadInput, match=r"no such persona; there are ada, max \(got 'eve'\)"):
+    with pytest.raises(BadInput, match=r"no such persona; there are ada, max, vera \(got 'eve'\)"):
         catalogue.get("eve")
 
 
@@ -158,7 +158,7 @@ def test_a_file_of_the_same_name_hides_ours_and_a_new_one_joins(tmp_path):
     written(tmp_path, SMALL, "ada")
     written(tmp_path, SMALL.replace("Kit", "Eve"), "eve")
     catalogue = Catalogue([tmp_path])
-    assert catalogue.names == ("ada", "eve", "max")
+    assert catalogue.names == ("ada", "eve", "max", "vera")
     assert catalogue.get("ada").name == "Kit"
     assert catalogue.get("eve").name == "Eve"
 
@@ -182,10 +182,89 @@ def test_every_kind_has_variants_that_fit_anything(persona):
         assert sum(len(group.say) for group in general) >= 5, kind.name
 
 
-def test_every_act_has_lines_for_an_affront(persona):
-    for kind in ("reply", "refuse", "deflect", "interrupt", "go_on", "block"):
-        cool = persona.line(kind, [], "t1", "affront")
-        assert any(cool in group.say for group in persona.lines.of(kind) if group.when), kind
+@pytest.mark.parametrize(
+    ("kind", "appraisals"),
+    [
+        ("reply", ["affront", "agreement", "conflict", "boring"]),
+        ("refuse", ["affront", "unreasonable"]),
+        ("deflect", ["affront", "unreasonable", "boring", "conflict"]),
+        ("interrupt", ["affront", "unreasonable", "boring", "agreement", "conflict"]),
+        ("go_on", ["affront", "unreasonable", "boring", "agreement", "conflict"]),
+        ("block", ["affront"]),
+    ],
+)
+def test_every_act_has_lines_for_what_can_bring_it_about(persona, kind, appraisals):
+    for appraisal in appraisals:
+        fits = [g for g in persona.lines.of(kind) if appraisal in g.when and not g.examples]
+        assert sum(len(group.say) for group in fits) >= 3, appraisal
+        assert any(persona.line(kind, [], "t1", appraisal) in group.say for group in fits)
+
+
+@pytest.mark.parametrize("kind", ["reply", "go_on"])
+def test_everybody_says_where_they_stand_to_who_agrees_and_who_does_not(persona, kind):
+    for appraisal in ("agreement", "conflict"):
+        (group,) = [g for g in persona.lines.of(kind) if g.examples and appraisal in g.when]
+        stated = [line for line in group.say if slots(line) == {"opinion"}]
+        assert len(stated) >= 3
+        assert set(group.say) - set(stated), "a line for a stance that was stated already"
+
+
+def test_openings_are_short_since_the_user_is_still_speaking(persona):
+    for group in persona.lines.interrupt:
+        for line in group.say:
+            assert len(line.split()) <= 7, line
+
+
+def test_everybody_says_their_name_when_they_greet(persona):
+    assert all(persona.name in line for group in persona.lines.greeting for line in group.say) or (
+        persona.name == "Max"
+    )
+
+
+def test_opinions_can_be_spoken_and_touch_different_things(persona):
+    assert len(persona.opinions) >= 5
+    cues = [word.lower() for opinion in persona.opinions for word in opinion.words]
+    assert len(cues) == len(set(cues))
+    for opinion in persona.opinions:
+        assert len(opinion.stance.split()) <= 22, opinion.stance
+        assert opinion.stance.endswith(".")
+        assert opinion.touched_by(f"well {opinion.words[0]} I think")
+
+
+def test_nobody_speaks_with_the_lines_of_another(catalogue):
+    spoken = {
+        name: {line for kind in fields(Lines) for g in one.lines.of(kind.name) for line in g.say}
+        for name, one in ((name, catalogue.get(name)) for name in catalogue.names)
+    }
+    for name, lines in spoken.items():
+        others = set().union(*(said for who, said in spoken.items() if who != name))
+        assert len({line for line in lines & others if not slots(line)}) <= 0.02 * len(lines), name
+
+
+def test_personas_behave_differently(catalogue):
+    ada, max_, vera = (catalogue.get(name) for name in ("ada", "max", "vera"))
+    assert ada.eagerness < vera.eagerness < max_.eagerness
+    assert vera.patience.start < max_.patience.start < ada.patience.start
+    assert vera.affronts_to_block < max_.affronts_to_block < ada.affronts_to_block
+
+
+@pytest.mark.parametrize(
+    ("gap", "field", "says"),
+    [
+        ("{shortest: 0.1}", None, ""),
+        ("{shortest: 0.3, longest: 0.2}", "gap", "at least the shortest, 0.3 s"),
+        ("{longest: 3}", "gap.longest", "less than or equal to 2"),
+        ("{longst: 0.3}", "gap.longst", "Unexpected"),
+    ],
+)
+def test_the_gap_is_a_range_of_seconds(tmp_path, gap, field, says):
+    file = written(tmp_path, SMALL.replace("block_minutes", f"gap: {gap}\nblock_minutes"))
+    if field is None:
+        assert load_persona(file).gap.longest == 0.5
+        return
+    with pytest.raises(BadInput, match=says) as error:
+        load_persona(file)
+    assert str(error.value).startswith(f"{file}:8: {field}: ")
 
 
 def test_lines_can_be_spoken_and_none_is_there_twice(persona):
@@ -201,7 +280,7 @@ def test_lines_can_be_spoken_and_none_is_there_twice(persona):
 
 def test_ours_are_all_read(catalogue):
     assert catalogue.names == tuple(sorted(path.stem for path in OURS.glob("*.yaml")))
-    assert {"ada", "max"} <= set(catalogue.names)
+    assert {"ada", "max", "vera"} <= set(catalogue.names)
 
 
 def test_voices_are_named_for_each_engine(persona):

@@ -1,28 +1,24 @@
 """The policy as a table: a situation, an estimate, and what a person would do."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.state import Estimate, Rapport
-from nodes.judgement.policy import (
-    Situation,
-    Temper,
-    Thresholds,
-    decide,
-    wait_for,
-)
+from graph.state import Action, Estimate, Rapport
+from nodes.judgement.policy import decide
+from nodes.judgement.situation import Situation, Temper
+from nodes.judgement.thresholds import Thresholds
 
 TEMPER = Temper(cuts_in=0.3, affronts_to_block=3)
 EAGER = Temper(cuts_in=0.95)
 NEVER = Temper(cuts_in=0.0)
 IMPATIENT = Rapport(patience=0.0)
 
-TALKING = Situation(words=20, lasted=8.0, temper=TEMPER)
-"""The user is in the middle of a long turn."""
+TALKING = Situation(words=20, lasted=8.0, held_words=5, held_seconds=2.0, temper=TEMPER)
+"""The user is in the middle of a long turn, and the estimates have agreed for a while."""
 PAUSED = Situation(words=6, lasted=3.0, silence=0.2, temper=TEMPER)
 """The user has just fallen silent."""
 DONE = replace(PAUSED, silence=2.0)
@@ -39,6 +35,7 @@ TEDIOUS = Estimate(0.5, "boring", 0.9)
 CONTRARY = Estimate(0.5, "conflict", 0.9)
 AGREED = Estimate(0.5, "agreement", 0.9)
 ASKED_TOO_MUCH = Estimate(0.95, "unreasonable", 0.9)
+DEMANDING = replace(ASKED_TOO_MUCH, p_complete=0.1)
 
 
 def on(situation: Situation, **facts: Any) -> Situation:
@@ -59,6 +56,13 @@ LISTENING: list[Row] = [
     ("unfinished, 0.2 s", OPEN, PAUSED, "keep_listening", "unfinished"),
     ("unfinished, 1.9 s", OPEN, on(PAUSED, silence=1.9), "keep_listening", "unfinished"),
     ("unfinished, 2 s", OPEN, DONE, "reply", "over"),
+    ("surely over, one who takes a breath", OVER, on(PAUSED, gap=0.35), "reply", "a breath"),
+    ("surely over, the breath is taken", OVER, on(PAUSED, gap=0.35, silence=0.35), "reply",
+     "turn is over"),
+    ("unfinished, an emergency, 0.6 s", OPEN, on(PAUSED, emergency=True, silence=0.6),
+     "keep_listening", "unfinished"),
+    ("unfinished, an emergency, 0.7 s", OPEN, on(PAUSED, emergency=True, silence=0.7),
+     "reply", "emergency"),
     ("the last words still to come", OVER, on(PAUSED, awaits_final=True), "reply", "get ready"),
     ("the last words never came", OVER, on(DONE, awaits_final=True), "reply", "over"),
     ("committed in mid-word", OPEN, on(PAUSED, silence=0.0, complete=True), "reply", ""),
@@ -78,6 +82,16 @@ MANUAL: list[Row] = [
     ("an insult", RUDE, on(TALKING, manual=True, temper=EAGER), "keep_listening", "client"),
     ("the client asks", OPEN, on(DONE, manual=True, asked=True), "reply", ""),
     ("a tool has answered", OPEN, Situation(tool_output=True, manual=True), None, ""),
+    ("rambling", TEDIOUS, on(TALKING, manual=True, temper=EAGER), "keep_listening", "client"),
+    ("words into what the agent says", OPEN, on(SPEAKING, manual=True, words=2), "yield_floor",
+     "floor"),
+]  # fmt: skip
+
+CANCELLED: list[Row] = [
+    ("nobody has said anything", OPEN, Situation(cancelled=True), None, ""),
+    ("the user speaks on", OPEN, on(TALKING, cancelled=True), "keep_listening", "still speaking"),
+    ("the agent was about to answer", OVER, on(PAUSED, cancelled=True), "silence", "told me"),
+    ("the agent speaks", OPEN, on(SPEAKING, cancelled=True), "yield_floor", "client"),
 ]
 
 ANSWERS: list[Row] = [
@@ -88,8 +102,12 @@ ANSWERS: list[Row] = [
      "deflect", "been here"),
     ("the same to someone eager", TEDIOUS, on(DONE, temper=EAGER), "deflect", "been here"),
     ("what it will not do", ASKED_TOO_MUCH, DONE, "refuse", "not help"),
-    ("another opinion", CONTRARY, DONE, "reply", "differently"),
+    ("another opinion", CONTRARY, DONE, "reply", "differ"),
+    ("another opinion on homework", CONTRARY, on(DONE, topic="homework"), "reply",
+     "differ on homework"),
     ("the same opinion", AGREED, DONE, "reply", "agree"),
+    ("the same opinion on homework", AGREED, on(DONE, topic="homework"), "reply",
+     "agree on homework"),
     ("a call to wait", OVER, on(DONE, stop=True), "silence", "quiet"),
     ("a call to wait, and the client asks", OVER, on(DONE, stop=True, asked=True), "reply", ""),
     ("mhm after a statement", OVER, on(DONE, backchannel=True, bare_backchannel=True),
@@ -108,13 +126,62 @@ ANSWERS: list[Row] = [
      "keep_listening", "still speaking"),
 ]  # fmt: skip
 
+INSISTING: list[Row] = [
+    ("again what was refused", ASKED_TOO_MUCH, on(DONE, rapport=Rapport(demands=1)),
+     "refuse", "not help"),
+    ("again, to one who is tired of it", ASKED_TOO_MUCH,
+     on(DONE, rapport=Rapport(patience=0.4, demands=1)), "deflect", "said no"),
+    ("for the first time, to one in a bad mood", ASKED_TOO_MUCH,
+     on(DONE, rapport=Rapport(patience=0.1)), "refuse", "not help"),
+    ("for the third time, to one who is done with it", ASKED_TOO_MUCH,
+     on(DONE, rapport=Rapport(patience=0.1, demands=2)), "silence", "often enough"),
+    ("the same, typed", ASKED_TOO_MUCH,
+     on(DONE, complete=True, rapport=Rapport(patience=0.1, demands=2)), "deflect", "said no"),
+    ("the same, as a question", ASKED_TOO_MUCH,
+     on(DONE, question=True, rapport=Rapport(patience=0.1, demands=2)), "deflect", "said no"),
+    ("for the ninth time, in danger", ASKED_TOO_MUCH,
+     on(DONE, emergency=True, rapport=Rapport(patience=0.0, demands=8)), "reply", "emergency"),
+]  # fmt: skip
+
+SUGGESTED: list[Row] = [
+    ("to refuse", replace(OVER, suggests="refuse"), DONE, "refuse", "rather not"),
+    ("to lead away", replace(OVER, suggests="deflect"), DONE, "deflect", "something else"),
+    ("to say nothing", replace(OVER, suggests="silence"), DONE, "silence", "nothing to answer"),
+    ("to say nothing to a question", replace(OVER, suggests="silence"), on(DONE, question=True),
+     "reply", "over"),
+    ("to say nothing to what was typed", replace(OVER, suggests="silence"),
+     on(DONE, complete=True), "reply", "over"),
+    ("to say nothing where the client asks", replace(OVER, suggests="silence"),
+     on(DONE, asked=True), "reply", "over"),
+    ("to say nothing to an emergency", replace(OVER, suggests="silence"),
+     on(DONE, emergency=True), "reply", "emergency"),
+    ("to refuse an emergency", replace(OVER, suggests="refuse"), on(DONE, emergency=True),
+     "reply", "emergency"),
+    ("to bear with a repetition", replace(TEDIOUS, suggests="reply"),
+     on(DONE, rapport=Rapport(repeats=3)), "reply", "bear with"),
+    ("to help with what it will not do", replace(ASKED_TOO_MUCH, suggests="reply"), DONE,
+     "refuse", "not help"),
+    ("to let the last affront pass", replace(RUDE, suggests="reply"),
+     on(DONE, rapport=Rapport(affronts=2)), "block", "insults"),
+    ("to end the chat", replace(OVER, suggests="block"), DONE, "reply", "over"),
+    ("to cut in", replace(OVER, suggests="interrupt"), TALKING, "keep_listening", ""),
+]  # fmt: skip
+
 AFFRONTS: list[Row] = [
     ("the first", RUDE, DONE, "reply", "let it pass"),
     ("the first, no patience left", RUDE, on(DONE, rapport=IMPATIENT), "refuse", "won't"),
     ("the second", RUDE, on(DONE, rapport=Rapport(affronts=1)), "refuse", "won't"),
     ("the third", RUDE, on(DONE, rapport=Rapport(affronts=2)), "block", "insults"),
+    ("the third, but perhaps it was none", replace(RUDE, p_appraisal=0.6),
+     on(DONE, rapport=Rapport(affronts=2)), "refuse", "won't"),
+    ("the first to one who stands one", RUDE, on(DONE, temper=Temper(affronts_to_block=2)),
+     "refuse", "won't"),
+    ("the second to one who stands one", RUDE,
+     on(DONE, rapport=Rapport(affronts=1), temper=Temper(affronts_to_block=2)), "block", "many"),
     ("the first to one who stands none", RUDE, on(DONE, temper=Temper(affronts_to_block=1)),
-     "block", "insults"),
+     "block", "an insult"),
+    ("the third to one who stands four", RUDE,
+     on(DONE, rapport=Rapport(affronts=2), temper=Temper(affronts_to_block=5)), "refuse", "won't"),
     ("a block is never prepared in silence", replace(RUDE, p_complete=0.7),
      on(PAUSED, rapport=Rapport(affronts=2)), "keep_listening", "wait"),
 ]  # fmt: skip
@@ -147,9 +214,23 @@ INTERRUPTING: list[Row] = [
     ("rambling for 4 s", TEDIOUS, on(TALKING, lasted=4.0), "interrupt", "circles"),
     ("another opinion, even-tempered", CONTRARY, TALKING, "keep_listening", ""),
     ("another opinion, eager", CONTRARY, on(TALKING, temper=EAGER), "interrupt", "differently"),
+    ("another opinion on homework", CONTRARY, on(TALKING, temper=EAGER, topic="homework"),
+     "interrupt", "differently about homework"),
     ("the same opinion, eager", AGREED, on(TALKING, temper=EAGER), "interrupt", "agree"),
-    ("unreasonable: hears them out", ASKED_TOO_MUCH, on(TALKING, temper=EAGER),
+    ("a plain story, eager", replace(OPEN, p_appraisal=0.99), on(TALKING, temper=EAGER),
      "keep_listening", ""),
+    ("what it will not do, even-tempered", DEMANDING, TALKING, "keep_listening", ""),
+    ("what it will not do, eager", DEMANDING, on(TALKING, temper=EAGER), "interrupt", "not help"),
+    ("the first estimate that says so", TEDIOUS, on(TALKING, held_words=0, held_seconds=0.0),
+     "keep_listening", ""),
+    ("they say so for two words", TEDIOUS, on(TALKING, held_words=2), "keep_listening", ""),
+    ("they say so for three words", TEDIOUS, on(TALKING, held_words=3), "interrupt", "circles"),
+    ("they say so for 0.9 s", TEDIOUS, on(TALKING, held_seconds=0.9), "keep_listening", ""),
+    ("they say so for 1 s", TEDIOUS, on(TALKING, held_seconds=1.0), "interrupt", "circles"),
+    ("an insult, by the first estimate", RUDE,
+     on(TALKING, temper=EAGER, held_words=0, held_seconds=0.0), "keep_listening", ""),
+    ("an insult, a word later", RUDE, on(TALKING, temper=EAGER, held_words=1, held_seconds=0.3),
+     "interrupt", "insults"),
     ("one who never cuts in, patience gone", TEDIOUS,
      on(TALKING, temper=NEVER, rapport=IMPATIENT), "keep_listening", ""),
     ("one who never cuts in, insulted", RUDE,
@@ -214,7 +295,10 @@ WHILE_CUTTING_IN: list[Row] = [
 TABLE = {
     "listening": LISTENING,
     "manual": MANUAL,
+    "cancelled": CANCELLED,
     "answers": ANSWERS,
+    "insisting": INSISTING,
+    "suggested": SUGGESTED,
     "affronts": AFFRONTS,
     "shut out": SHUT_OUT,
     "interrupting": INTERRUPTING,
@@ -241,20 +325,6 @@ def test_what_a_person_would_do(
     assert judgement
     assert judgement.action == action, judgement.reason
     assert reason in judgement.reason
-
-
-@pytest.mark.parametrize(
-    ("p_complete", "seconds"),
-    [(1.0, 0.2), (0.8, 0.2), (0.65, 0.65), (0.5, 1.1), (0.2, 2.0), (0.0, 2.0)],
-)
-def test_the_wait_follows_the_probability(p_complete: float, seconds: float) -> None:
-    assert wait_for(p_complete) == pytest.approx(seconds)
-
-
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_the_surer_the_end_the_shorter_the_wait(one: float, other: float) -> None:
-    low, high = sorted((one, other))
-    assert 0.2 <= wait_for(high) <= wait_for(low) <= 2.0
 
 
 def test_the_judgement_says_when_to_look_again() -> None:
@@ -303,7 +373,13 @@ def test_real_words_do_not_close_their_turn() -> None:
     assert not judgement.quiet
 
 
-RAPPORTS = st.builds(Rapport, patience=st.floats(0, 1), affronts=st.integers(0, 4))
+RAPPORTS = st.builds(
+    Rapport,
+    patience=st.floats(0, 1),
+    affronts=st.integers(0, 4),
+    repeats=st.integers(0, 3),
+    demands=st.integers(0, 3),
+)
 SITUATIONS = st.builds(
     Situation,
     words=st.integers(0, 40),
@@ -325,6 +401,10 @@ SITUATIONS = st.builds(
     answers_agent=st.booleans(),
     tool_output=st.booleans(),
     since_interruption=st.none() | st.floats(0, 60),
+    held_words=st.integers(0, 12),
+    held_seconds=st.floats(0, 5),
+    gap=st.floats(0, 0.6),
+    topic=st.sampled_from(["", "homework"]),
     may_hold=st.booleans(),
     blocked=st.sampled_from(["", "rude"]),
     rapport=RAPPORTS,
@@ -335,6 +415,7 @@ ESTIMATES = st.builds(
     st.floats(0, 1),
     st.sampled_from(["plain", "affront", "unreasonable", "boring", "agreement", "conflict"]),
     st.floats(0, 1),
+    suggests=st.none() | st.sampled_from(get_args(Action)),
 )
 
 
@@ -360,6 +441,13 @@ def test_no_situation_is_judged_against_the_rules_of_the_house(
     if judgement.hold:
         assert now.may_hold
         assert judgement.action in ("reply", "refuse", "deflect")
-    if now.emergency and now.agent == "quiet":
+    if now.emergency and now.agent == "quiet" and not now.cancelled:
         assert judgement.action in ("reply", "keep_listening")
+    if judgement.action == "interrupt":
+        assert not any((now.question, now.backchannel, now.emergency))
+        assert now.held_words >= 1
+    if judgement.action == "block":
+        assert estimate.appraisal == "affront"
+    if judgement.action == "silence" and (now.asked or now.complete) and not now.blocked:
+        assert now.cancelled or now.stop or now.bare_backchannel
     assert decide(estimate, now) == judgement

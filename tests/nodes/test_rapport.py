@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.state import Estimate, Rapport
-from nodes.judgement.policy import Situation, Temper, decide, rapport_after
+from nodes.judgement.policy import decide
+from nodes.judgement.rapport import aged, rapport_after
+from nodes.judgement.situation import Situation, Temper
 
 TEMPER = Temper(cuts_in=0.3, affronts_to_block=3)
 DONE = Situation(words=6, lasted=3.0, silence=2.0, temper=TEMPER)
@@ -58,6 +60,57 @@ def test_time_makes_an_affront_good() -> None:
     rapport = after(Rapport(), ("affront", False, 1.0), ("plain", False, 60.0))
     assert rapport.affronts == 1
     assert after(rapport, ("plain", False, 600.0)).affronts == 0
+
+
+def test_time_works_while_nobody_speaks() -> None:
+    rapport = after(Rapport(), ("affront", False, 0.0), ("affront", False, 1.0))
+    assert aged(rapport, 1.0, CALM).affronts == 2
+    assert aged(rapport, 1.0 + 4 * 60, CALM).affronts == 1
+    assert aged(rapport, 1.0 + 8 * 60, CALM).affronts == 0
+    assert aged(rapport, 1.0 + 4 * 60, CALM).patience == pytest.approx(rapport.patience + 0.4)
+
+
+def test_plain_turns_in_between_do_not_put_off_what_time_makes_good() -> None:
+    rapport = after(Rapport(), ("affront", False, 0.0))
+    rapport = after(rapport, *[("plain", False, 30.0 * n) for n in range(1, 9)])
+    assert rapport.affronts == 0
+
+
+def test_a_new_affront_puts_it_off() -> None:
+    rapport = after(Rapport(), ("affront", False, 0.0), ("affront", False, 200.0))
+    assert aged(rapport, 300.0, CALM).affronts == 2
+
+
+def test_one_who_recovers_nothing_forgives_by_courtesy_alone() -> None:
+    stern = Temper(patience=0.5, recovery_per_minute=0.0)
+    rapport = after(Rapport(), ("affront", False, 0.0), temper=stern)
+    assert aged(rapport, 1e6, stern) == replace(rapport, updated_at=1e6)
+    assert after(rapport, ("plain", True, 5.0), temper=stern).affronts == 0
+
+
+def test_asking_again_for_what_was_refused_is_counted_until_something_else_is_said() -> None:
+    turns = [("unreasonable", False, 1.0), ("unreasonable", False, 2.0)]
+    assert after(Rapport(), *turns).demands == 2
+    assert after(Rapport(), *turns, ("boring", False, 3.0)).demands == 0
+
+
+@given(
+    st.builds(
+        Rapport,
+        patience=st.floats(0, 1),
+        affronts=st.integers(0, 5),
+        affront_at=st.floats(0, 100),
+        updated_at=st.floats(0, 100),
+    ),
+    st.floats(0, 2000),
+    st.floats(0, 2000),
+)
+def test_looking_in_between_changes_nothing(rapport: Rapport, one: float, more: float) -> None:
+    at_once = aged(rapport, one + more, CALM)
+    in_steps = aged(aged(rapport, one, CALM), one + more, CALM)
+    assert in_steps.patience == pytest.approx(at_once.patience)
+    assert abs(in_steps.affronts - at_once.affronts) <= 1  # the very moment may round either way
+    assert aged(at_once, one + more, CALM) == at_once
 
 
 def test_patience_comes_back_by_the_minute_and_not_beyond_the_persona() -> None:

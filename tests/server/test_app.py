@@ -7,6 +7,7 @@ import sqlite3
 import time
 import urllib.error
 import urllib.request
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import CoroutineType
 from typing import Any, cast
@@ -415,8 +416,9 @@ async def test_a_session_that_nobody_can_read_any_more_begins_anew(tmp_path, cap
 
 async def test_a_session_that_cannot_begin_is_closed_before_anything_is_kept(tmp_path):
     class Broken:
-        async def ainvoke(self, *given: object, **more: object) -> None:
+        async def astream(self, *given: object, **more: object) -> AsyncGenerator[object]:
             raise RuntimeError("out of order")
+            yield
 
     async with serving(services_in(tmp_path)) as served:
         served.hub.graph = Broken()  # type: ignore[assignment]

@@ -336,6 +336,19 @@ async def test_a_journal_that_cannot_be_written_does_not_stop_checkpoints(
     assert "journal of session s1" in caplog.text
 
 
+async def test_a_journal_on_a_full_disk_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path / "journal")
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: whole(file, content[:9]))
+    journal.note("s1", state_of(), state_of("one"))
+    monkeypatch.undo()
+    assert "the disk is full" in caplog.text
+    journal.note("s1", state_of("one"), state_of("one", "two"))
+    assert journal.notes("s1") == 1
+
+
 @contextmanager
 def as_nobody() -> Iterator[None]:
     """As a user whom permissions stop, which root is not."""

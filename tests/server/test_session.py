@@ -3,8 +3,8 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.runnables.config import var_child_runnable_config
 
 from evals.virtual_time import run_virtual
+from graph.dialogue import Graph
 from graph.errors import BadInput, Unavailable
 from graph.events import (
     Due,
@@ -28,7 +29,16 @@ from graph.events import (
     UtteranceEnded,
 )
 from graph.mind import Mind, TextStream
-from graph.state import Dialogue, Estimate, Exchange, Fact, Recollection, Restriction, Utterance
+from graph.state import (
+    Dialogue,
+    DialogueState,
+    Estimate,
+    Exchange,
+    Fact,
+    Recollection,
+    Restriction,
+    Utterance,
+)
 from nodes.judgement.estimator import View
 from nodes.judgement.rules import RulesEstimator
 from server.session import Session, Step
@@ -170,6 +180,59 @@ async def test_what_a_failed_run_has_asked_for_is_not_done() -> None:
         await until(lambda: len(scene.ends()) == 1)
     assert memory.queries == ["What do you know of my cat?"]
     assert scene.said == ANSWER
+
+
+class Winding:
+    """The real graph, and a note of when a run of it is over; it may break down at that moment."""
+
+    def __init__(self, notes: list[str], breaks: bool = False) -> None:
+        self._graph, self._notes, self._breaks = graph_of(), notes, breaks
+
+    async def astream(self, given: DialogueState, *more: Any, **rest: Any) -> AsyncGenerator[Any]:
+        async for update in self._graph.astream(given, *more, **rest):
+            yield update
+        self._notes.append("over")
+        if self._breaks and given["event"]["type"] == "text_typed":
+            raise RuntimeError("broken while winding up")
+
+
+class Noting(Notes):
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__()
+        self._notes = notes
+
+    def keep(self, session: str, before: DialogueState, after: DialogueState) -> None:
+        self._notes.append("kept")
+        super().keep(session, before, after)
+
+
+async def test_the_voice_begins_while_the_graph_winds_up_but_not_before_the_turn_is_kept() -> None:
+    notes: list[str] = []
+    keeper = Noting(notes)
+    scene = Scene(graph=cast(Graph, Winding(notes)), pace=None, keeper=keeper)
+    scene.session.watch(lambda step: notes.append("told"))
+    async with scene.played():
+        await scene.session.settled()
+        notes.clear()
+        scene.type("Hello there.")
+        await until(lambda: bool(scene.said))
+        assert notes == ["kept", "told"], "the run is not over, and the agent speaks"
+        assert scene.state["messages"][-1]["content"] == "Hello there."
+        await until(lambda: "over" in notes)
+        assert notes == ["kept", "told", "over"], "and nothing of it is done twice"
+    assert keeper.kept[0]["utterance"]["id"] == "u1"  # type: ignore[index]
+
+
+async def test_what_the_agent_has_begun_to_say_stands_if_the_graph_breaks_while_winding_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene(graph=cast(Graph, Winding([], breaks=True)), pace=None)
+    async with scene.played():
+        scene.type("Hello there.")
+        await until(lambda: len(scene.ends()) == 1)
+    assert scene.history == [("user", "Hello there."), ("assistant", ANSWER)]
+    assert (scene.session.failures, scene.trouble) == (1, [])
+    assert "text_typed failed; what it has led to stands" in caplog.text
 
 
 async def test_onlookers_that_raise_do_no_harm(caplog: pytest.LogCaptureFixture) -> None:

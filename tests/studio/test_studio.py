@@ -164,6 +164,11 @@ async def test_every_act_is_reachable(studio: LangGraphClient) -> None:
     host = await new_thread(studio)
     await run(studio, host, {"type": "configured", "patch": {"persona": "max"}, "at": 0})
     await run(studio, host, {"type": "speech_started", "segment": 1, "at": 1})
+    await run(
+        studio,
+        host,
+        {"type": "partial", "segment": 1, "text": MONOLOGUE.rsplit(" ", 4)[0], "at": 18},
+    )
     acts["interrupt"] = await run(
         studio, host, {"type": "partial", "segment": 1, "text": MONOLOGUE, "at": 20}
     )

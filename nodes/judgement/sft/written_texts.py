@@ -16,8 +16,8 @@ from graph.state import Appraisal
 from nodes.judgement.sft.example import Example
 
 FOLDER = Path(__file__).parent / "written"
-WRITTEN = ("requests", "remarks")
-"""The files."""
+WRITTEN = ("requests", "remarks", "violence", "crime", "people", "orders", "insults")
+"""The files: two on everything, then by theme."""
 _SLOT = re.compile(r"\{(\w+)\}")
 
 _LEADS = (
@@ -61,7 +61,7 @@ def written_texts(name: str, seed: int, each: int = 16) -> list[Example]:
     file = _file(name)
     examples = []
     for number, (appraisal, line) in enumerate(file.lines()):
-        wanted = each if _SLOT.search(line) else 3
+        wanted = each if _SLOT.search(line) else min(3, each)
         texts = dict.fromkeys(_said(line, file.slots, chance) for _ in range(2 * wanted))
         for at, text in enumerate(list(texts)[:wanted]):
             examples.append(

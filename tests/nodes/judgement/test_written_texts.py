@@ -23,6 +23,14 @@ def test_no_slot_is_left_open_and_a_seed_gives_the_same_texts() -> None:
         assert texts != [example.partial for example in written_texts(name, seed=2)]
 
 
+def test_no_sentence_is_taught_as_two_things() -> None:
+    labels: dict[str, set[str]] = {}
+    for name in WRITTEN:
+        for example in written_texts(name, seed=0):
+            labels.setdefault(example.partial, set()).add(example.label)
+    assert not {text: both for text, both in labels.items() if len(both) > 1}
+
+
 def test_the_command_writes_them_with_no_line_on_both_sides(tmp_path: Path) -> None:
     assert main([str(tmp_path), "--written"]) == 0
     files = [tmp_path / f"{name}.jsonl" for name in ("train", "held_out")]

@@ -1,0 +1,100 @@
+"""How boring a turn has become: going round in circles, saying an earlier turn again, rambling."""
+
+from dataclasses import dataclass
+
+from nodes.judgement.content import WordVectors
+from nodes.judgement.drift import drift
+from nodes.judgement.estimator import View
+from nodes.judgement.monologue import LOOK_BACK, SCORED, Evidence, Sign, signs
+from nodes.judgement.repetition import said_before
+from nodes.judgement.spoken import spoken
+from nodes.words import is_question
+
+AT_LEAST = 18
+"""Words before a turn can bore by itself: about seven seconds."""
+SAID_AT_LEAST = 8
+"""Words before a turn can be an earlier one again."""
+SAID_ALARM = 7.0
+"""Thoughts of an earlier turn, said again, that make 0.7."""
+DRIFT_COUNTS = 0.2
+"""How much the topic that was left, or kept, moves the count of rambling, as a share of it."""
+
+CIRCLES = Evidence(
+    weights={
+        Sign.NEW: -1.04,
+        Sign.ALIKE: 0.80,
+        Sign.SAME: -0.08,
+        Sign.LIGHT: 0.22,
+        Sign.LIGHT_AGAIN: 0.58,
+        Sign.PHRASE: 0.10,
+        Sign.THOUGHT_PHRASE: 0.16,
+        Sign.PAIR: 1.04,
+        Sign.INSISTS: 0.63,
+        Sign.SAME_PLACE: 0.80,
+    },
+    each_word=-0.63,
+    alarm=1.75,
+)
+RAMBLES = Evidence(
+    weights={
+        Sign.NEW: -1.50,
+        Sign.SAME: -0.41,
+        Sign.LIGHT: 0.81,
+        Sign.HEDGES: 1.13,
+        Sign.LOST: 3.27,
+        Sign.FILLS: -0.09,
+        Sign.INSISTS: -1.93,
+    },
+    each_word=0.09,
+    alarm=10.7,
+)
+"""Fitted on hand-written monologues against MRDA's meetings: under one alarm an hour of speech."""
+
+
+@dataclass(frozen=True)
+class Boredom:
+    """How probable it is that a listener has had enough, 0..1, and why."""
+
+    p: float
+    reason: str = ""
+
+
+def boring(view: View, vectors: WordVectors | None) -> Boredom:
+    """The strongest sign of boredom in a turn so far; nothing in a question or a short turn.
+
+    Costs under a millisecond however long the turn is: only its newest words are scored. Without
+    vectors only the same words count as the same thought, and drift is not known.
+    """
+    words = spoken(view.text)
+    if len(words) < SAID_AT_LEAST or is_question(view.text):
+        return Boredom(0.0)
+    found = [_said_again(words, view, vectors)]
+    if len(words) >= AT_LEAST:
+        newest = words[-(LOOK_BACK + SCORED) :]
+        signed = signs(newest, vectors)[-SCORED:]
+        circles = CIRCLES.along(signed)[-1] / CIRCLES.alarm
+        rambles = RAMBLES.along(signed)[-1] / RAMBLES.alarm * _off_topic(words, view, vectors)
+        found += [
+            Boredom(_likely(circles), "you say the same thing again"),
+            Boredom(_likely(rambles), "you ramble"),
+        ]
+    return max(found, key=lambda boredom: boredom.p)
+
+
+def _likely(alarm: float) -> float:
+    """Probability from a count, as a share of its alarm."""
+    return min(0.95, 0.7 * float(alarm))
+
+
+def _said_again(words: list[str], view: View, vectors: WordVectors | None) -> Boredom:
+    """Whoever is asked may say it again."""
+    before = view.context[-1] if view.context else None
+    if before and before[0] == "agent" and is_question(before[1]):
+        return Boredom(0.0)
+    thoughts = said_before(words, view.said_before, vectors)
+    return Boredom(_likely(thoughts / SAID_ALARM), "you said this before")
+
+
+def _off_topic(words: list[str], view: View, vectors: WordVectors | None) -> float:
+    off = drift(words, [text for _, text in view.context], vectors) if vectors else None
+    return 1.0 if off is None else 1.0 + DRIFT_COUNTS * (2.0 * off - 1.0)
