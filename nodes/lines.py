@@ -82,7 +82,6 @@ class _Repertoire:
         near = self._near.nearest(said, fitting)
         return self._meanings[near.index] if near and near.score >= threshold else None
 
-
     def stance(self, kind: Kind, appraisal: Appraisal, said: str) -> _Meaning | None:
         """The lines that say where the persona stands, where the words are for or against that."""
         touched = [opinion for opinion in self.persona.opinions if opinion.touched_by(said)]

@@ -5,7 +5,7 @@ see `nodes.judgement.spoken`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
-class WordVectors(Protocol):
+class WordVectors(Hashable, Protocol):
     """Vectors of words, alike where words are alike in meaning."""
 
     def of(self, words: Sequence[str]) -> Floats:

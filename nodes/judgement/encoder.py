@@ -25,7 +25,7 @@ _CACHED = 4096
 class EncoderEstimator:
     """Turn completion and appraisal from the turn's words, its context and what was said before.
 
-    A text in a language that the networks do not know (they know English) is judged by `rules`.
+    A text without words, or in a script that the networks do not know, is judged by `rules`.
     `warm` loads the networks, or the first estimate does; both raise `Unavailable` if they cannot.
     Safe to share by all sessions of an event loop; equal views cost nothing the second time.
     """
@@ -42,7 +42,7 @@ class EncoderEstimator:
 
     async def estimate(self, view: View) -> Estimate:
         """See `Estimator.estimate`."""
-        if not view.text.strip() or any(is_cjk(sign) for sign in view.text):
+        if not spoken(view.text) or any(is_cjk(sign) for sign in view.text):
             return await self._rules.estimate(view)
         found = self._known.get(view)
         if found is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nodes.judgement.content import Floats, WordVectors, alike, carries, is_light
 
@@ -164,7 +165,7 @@ def _said_again(
     return again, (again > 0.999).astype(np.float32), place
 
 
-def _runs_again(words: Sequence[str], length: int) -> Floats:
+def _runs_again(words: Sequence[str], length: int) -> NDArray[np.bool_]:
     """Which words lie in a run of that length which was said before, word for word."""
     found, first = np.zeros(len(words), bool), dict[tuple[str, ...], int]()
     for at in range(len(words) - length + 1):

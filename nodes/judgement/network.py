@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graph.errors import Unavailable
 from graph.state import Appraisal
-from nodes.judgement.pieces import TURN_PIECES, Pieces, Read
+from nodes.judgement.pieces import Pieces, Read
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -26,7 +26,13 @@ APPRAISALS: tuple[Appraisal, ...] = ("affront", "unreasonable", "agreement", "co
 """The appraiser's outputs, in their order."""
 
 
-_STRIDE = TURN_PIECES - 9
+_RARER = {"affront": 2.0, "unreasonable": 4.0}
+"""How much rarer it is in talk than in the training, which is full of insults and wicked requests:
+the odds are divided by it. A harmless word taken amiss is what people hate most."""
+
+WINDOW_PIECES = 16
+"""Pieces of a turn that are appraised at once: an insult must not drown in what is said around it."""
+_STRIDE = WINDOW_PIECES // 2
 """Pieces from one window of a long turn to the next."""
 
 
@@ -80,8 +86,8 @@ class Network:
     def after(self, read: Read) -> tuple[float, float, float]:
         """Probabilities of flow, a pause and the end behind the last piece."""
         words = self.vectors.take(read.ids)[None]
-        (likely,) = self._turns.run(None, {"words": words, "sides": np.array([read.sides])})
-        flow, pause, end = (float(p) for p in likely[0])
+        likely = _run(self._turns, words=words, sides=np.array([read.sides]))
+        flow, pause, end = (float(p) for p in likely)
         return flow, pause, end
 
     def appraisals(self, answered: Sequence[int], ids: Sequence[int]) -> dict[Appraisal, float]:
@@ -90,19 +96,32 @@ class Network:
         `answered` are pieces of what the agent had said before. A long turn is read in windows;
         those behind the newest are not read again.
         """
-        windows = [ids[at : at + TURN_PIECES - 1] for at in range(0, len(ids), _STRIDE)]
-        full = [w for w in windows[:-1] if len(w) == TURN_PIECES - 1]
-        newest = [*full, ids[-TURN_PIECES + 1 :]]
+        windows = [ids[at : at + WINDOW_PIECES] for at in range(0, len(ids), _STRIDE)]
+        full = [w for w in windows[:-1] if len(w) == WINDOW_PIECES]
+        newest = [*full, ids[-WINDOW_PIECES:]]
         read = [self._window(tuple(answered), tuple(window)) for window in newest]
-        return dict(zip(APPRAISALS, np.max(read, axis=0).tolist(), strict=True))
+        found = dict(zip(APPRAISALS, np.max(read, axis=0).tolist(), strict=True))
+        return {name: _rarer(p, _RARER.get(name, 1.0)) for name, p in found.items()}
 
     @lru_cache(maxsize=1000)  # noqa: B019  (one object a process)
     def _window(self, answered: tuple[int, ...], ids: tuple[int, ...]) -> Floats:
         words = self.vectors.take((*answered, self.pieces.turn, *ids))[None]
         # From the piece on that the window begins with, the turn is what is appraised.
-        first = np.array([len(answered)], np.int64)
-        found: Floats = self._appraiser.run(None, {"words": words, "first": first})[0][0]
-        return found
+        return _run(self._appraiser, words=words, first=np.array([len(answered)]))
+
+
+def _rarer(p: float, times: float) -> float:
+    """A probability whose odds are divided by `times`."""
+    return p / (p + times * (1 - p))
+
+
+def _run(session: "InferenceSession", **given: NDArray[np.generic]) -> Floats:
+    """The one row of the one output; raises `Unavailable` where the graph is not ours."""
+    try:
+        found: Floats = session.run(None, given)[0][0]
+    except Exception as error:  # onnxruntime raises kinds of its own
+        raise Unavailable(f"encoder: the network does not run: {error}") from error
+    return found
 
 
 def _session(file: Path) -> "InferenceSession":

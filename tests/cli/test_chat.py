@@ -112,7 +112,7 @@ def test_partials_and_silence_show_the_mind_waiting_and_then_answering(shell: Sh
 
 
 def test_a_host_cuts_in_on_somebody_who_goes_round_in_circles(shell: Shell) -> None:
-    ramble = "the fence is my fence and he said the fence is his fence and I said " * 2
+    ramble = "the fence is my fence and he said the fence is his fence and I said " * 3
     told = shell.chat(f"/say {ramble}", flags=("--persona", "max"))
     assert "interrupt: you are going round in circles" in told
     assert "Max:" in told[told.index("interrupt:") :]

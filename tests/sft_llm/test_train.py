@@ -1,15 +1,17 @@
 """From examples to a judge that answers over HTTP, with a small model drawn by chance."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from graph.errors import BadInput
 from graph.settings import LLMSettings
+from graph.state import Estimate
 from nodes.judgement.estimator import View
 from nodes.judgement.llm import LlmJudge
-from nodes.judgement.llm_prompt import judge_messages
+from nodes.judgement.llm_prompt import APPRAISALS, judge_messages
 from nodes.judgement.rules import RulesEstimator
 from nodes.judgement.sft.example import Example
 from nodes.judgement.sft.llm.encode import IGNORED, ChatTokens
@@ -46,6 +48,15 @@ def test_a_sequence_is_the_prompt_that_a_server_makes_and_the_answer():
     assert tokenizer.decode(made.input_ids) == f"{asked}listen plain<|im_end|>"
 
 
+def test_an_appraisal_is_learnt_behind_either_floor_word():
+    tokenizer = tiny_tokenizer()
+    tokens = ChatTokens(tokenizer, "tiny")
+    texts = [replace(example("affront"), id=f"a-{number}") for number in range(20)]
+    said = [tokenizer.decode(tokens.encode(text).input_ids) for text in texts]
+    floors = [text.removesuffix(" affront<|im_end|>").split()[-1] for text in said]
+    assert set(floors) == {"respond", "listen"}
+
+
 @pytest.mark.parametrize(
     ("template", "problem"), [(None, "no chat template"), (NO_SYSTEM, "System role not supported")]
 )
@@ -71,25 +82,27 @@ def test_the_loss_falls_on_what_was_learnt_and_on_what_was_not(trained: Trained)
 async def test_the_merged_model_judges_over_http_what_the_base_cannot(trained: Trained):
     answered, _ = await asked(trained.base, trained.held_out[:6])
     assert answered == 0, "drawn by chance, it does not know the form"
-    answered, right = await asked(trained.out / "merged", trained.held_out)
+    answered, estimates = await asked(trained.out / "merged", trained.held_out)
     assert answered == 40
-    assert right > 26, "always the same answer would be right for 20"
+    told = list(zip([line["label"] for line in trained.held_out], estimates, strict=True))
+    ended = [estimate.p_complete for label, estimate in told if label == "respond"]
+    going_on = [estimate.p_complete for label, estimate in told if label == "listen"]
+    ranked = [end > go_on for end in ended for go_on in going_on]
+    assert sum(ranked) > 0.9 * len(ranked)
+    appraised = [estimate.appraisal == label for label, estimate in told if label in APPRAISALS]
+    assert sum(appraised) > 0.8 * len(appraised)
 
 
-async def asked(model: Path, rows: list[dict[str, object]]) -> tuple[int, int]:
-    """How many of the rows the model answered, and for how many the judge was right."""
+async def asked(model: Path, rows: list[dict[str, object]]) -> tuple[int, list[Estimate]]:
+    """How many of the rows the model answered, and what the judge made of each."""
     from nodes.judgement.sft.llm.speak import LocalModel
 
-    right = 0
     with served(LocalModel(str(model))) as url:
         settings = LLMSettings(model="judge", base_url=url)
         judge = LlmJudge(settings, 30, RulesEstimator(), rest_seconds=0)
-        for line in rows:
-            estimate = await judge.estimate(View(str(line["partial"])))
-            floor = "respond" if estimate.p_complete >= 0.5 else "listen"
-            right += line["label"] in (floor, estimate.appraisal)
+        estimates = [await judge.estimate(View(str(line["partial"]))) for line in rows]
         await judge.close()
-    return judge.counts["answered"], right
+    return judge.counts["answered"], estimates
 
 
 def test_the_merged_model_says_what_base_and_adapter_say_together(trained: Trained):

@@ -5,6 +5,7 @@ With the same words as the only likeness: the networks' vectors are tested with 
 
 import pytest
 
+from graph.state import Appraisal
 from nodes.judgement.appraisal import appraisal_of
 from nodes.judgement.boring import boring
 from nodes.judgement.estimator import View
@@ -113,7 +114,7 @@ def test_the_appraisals_come_in_order() -> None:
 
 
 def test_agreement_with_nothing_the_agent_holds_is_plain() -> None:
-    network = {"agreement": 0.9}
+    network: dict[Appraisal, float] = {"agreement": 0.9}
     assert appraisal_of(network, View("yes exactly"), None)[0] == "plain"
     stood = View("yes exactly", (("agent", "Pineapple belongs on pizza."),), opinions=(PIZZA,))
     assert appraisal_of(network, stood, None) == ("agreement", 0.9)

@@ -5,8 +5,9 @@ trained is what is asked when serving. Of the answer only the word counts that t
 tells; see `nodes.judgement.llm_prompt.Target`.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from graph.errors import BadInput
@@ -82,7 +83,7 @@ class ChatTokens:
 
     def encode(self, example: Example) -> Encoded:
         """The prompt and the answer of an example, with the tokens that count."""
-        target = target_for(example.label)
+        target = _target(example)
         prompt = self.prompt(judge_messages(view_of_example(example)))
         answer = self._tokenizer(target.text, add_special_tokens=False, return_offsets_mapping=True)
         ids = [*answer["input_ids"], self.end]
@@ -118,6 +119,18 @@ class ChatTokens:
     def _ids(self, text: str) -> list[int]:
         # The template has written the special tokens already.
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _target(example: Example) -> Target:
+    """The answer; an appraised text stands behind either floor word, half of the texts behind each.
+
+    What a text is to the agent does not hang on who should speak, and both forms are to be learnt:
+    behind a floor word that never preceded a counted one, a model may say anything.
+    """
+    target = target_for(example.label)
+    if not target.floor_counts and zlib.crc32(example.id.encode()) % 2:
+        return replace(target, floor="listen")
+    return target
 
 
 def _counts(target: Target, start: int) -> bool:
