@@ -142,6 +142,8 @@ class Turn:
     """When the words last changed."""
     silent_since: float | None = None
     """When the user's voice stopped; None while it sounds."""
+    paused: float = 0.0
+    """Seconds of the longest silence after which the user went on."""
     awaits_final: bool = False
     """The recogniser has not given its last word for the newest segment."""
     complete: bool = False

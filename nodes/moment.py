@@ -34,6 +34,7 @@ def situation_of(dialogue: Dialogue, event: Event, persona: Persona) -> Situatio
         words=len(words(text)) or (1 if turn.typed else 0),  # "?" and "👍" are typed to be answered
         lasted=event.at - turn.opened_at,
         silence=_silence(turn, event),
+        paused=turn.paused,
         awaits_final=turn.awaits_final,
         verdict_due=awaits_verdict(turn),
         complete=turn.complete,

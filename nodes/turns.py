@@ -45,6 +45,7 @@ def speech_started(dialogue: Dialogue, event: SpeechStarted) -> Dialogue:
         turn,
         newest=max(turn.newest, event.segment),
         opened_at=turn.opened_at if turn.text else event.at,
+        paused=_longest_pause(turn, event.at),
         silent_since=None,
         awaits_final=True,
         complete=False,
@@ -55,6 +56,12 @@ def speech_started(dialogue: Dialogue, event: SpeechStarted) -> Dialogue:
         utterance = replace(utterance, status="paused")  # the ear's reflex has done it already
     floor = dialogue.floor if dialogue.agent_speaks else "user"
     return replace(dialogue, turn=turn, floor=floor, utterance=utterance)
+
+
+def _longest_pause(turn: Turn, at: float) -> float:
+    if turn.silent_since is None or not turn.text:
+        return turn.paused
+    return max(turn.paused, at - turn.silent_since)
 
 
 def speech_stopped(dialogue: Dialogue, event: SpeechStopped) -> Dialogue:

@@ -6,7 +6,7 @@ from nodes.judgement.content import WordVectors
 from nodes.judgement.drift import drift
 from nodes.judgement.estimator import View
 from nodes.judgement.monologue import LOOK_BACK, SCORED, Evidence, Sign, signs
-from nodes.judgement.repetition import said_before
+from nodes.judgement.repetition import loops, said_before
 from nodes.judgement.spoken import spoken
 from nodes.words import is_question
 
@@ -62,8 +62,8 @@ class Boredom:
 def boring(view: View, vectors: WordVectors | None) -> Boredom:
     """The strongest sign of boredom in a turn so far; nothing in a question or a short turn.
 
-    Costs under a millisecond however long the turn is: only its newest words are scored. Without
-    vectors only the same words count as the same thought, and drift is not known.
+    Costs the same however long the turn is: only its newest words are scored. Without vectors only
+    the same words count as the same thought, and drift is not known.
     """
     words = spoken(view.text)
     if len(words) < SAID_AT_LEAST or is_question(view.text):
@@ -77,6 +77,7 @@ def boring(view: View, vectors: WordVectors | None) -> Boredom:
         found += [
             Boredom(_likely(circles), "you say the same thing again"),
             Boredom(_likely(rambles), "you ramble"),
+            Boredom(min(0.95, loops(newest)), "you say the same thing again"),
         ]
     return max(found, key=lambda boredom: boredom.p)
 

@@ -31,7 +31,7 @@ _RARER = {"affront": 2.0, "unreasonable": 4.0}
 the odds are divided by it. A harmless word taken amiss is what people hate most."""
 
 WINDOW_PIECES = 16
-"""Pieces of a turn that are appraised at once: an insult must not drown in what is said around it."""
+"""Pieces of a turn that are appraised at once: an insult must not drown in the words around it."""
 _STRIDE = WINDOW_PIECES // 2
 """Pieces from one window of a long turn to the next."""
 

@@ -145,6 +145,7 @@ def _wait_at_the_end(now: Situation, limits: Thresholds) -> float:
 def _wait(estimate: Estimate, now: Situation, limits: Thresholds) -> float:
     """Seconds of silence to grant this turn."""
     wait = wait_for(estimate.p_complete, limits, now.gap)
+    wait = max(wait, min(limits.own_pace * now.paused, limits.own_pace_at_most))
     if now.emergency:
         wait = min(wait, limits.emergency_wait)
     return max(wait, limits.answer_after + limits.late_words) if now.awaits_final else wait

@@ -40,3 +40,9 @@ def _held(
         return 0.0
     held = float(alike(newest, turn, vectors).max(1) @ counts)
     return held if held >= SHARE * float(counts.sum()) else 0.0
+
+
+def loops(words: Sequence[str]) -> float:
+    """How much of a turn is runs of three words that it says more than once, 0..1."""
+    runs = [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
+    return min(1.0, 2 * (1 - len(set(runs)) / len(runs))) if len(runs) >= 15 else 0.0

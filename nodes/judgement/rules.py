@@ -10,6 +10,7 @@ import re
 from graph.state import Appraisal, Estimate, is_cjk
 from nodes.judgement.estimator import View
 from nodes.judgement.opinions import AGREES, DISAGREES, touched
+from nodes.judgement.repetition import loops
 from nodes.words import (
     content_words,
     is_backchannel,
@@ -158,10 +159,4 @@ def boring(view: View) -> float:
     again = max((overlap(topic, content_words(turn)) for turn in view.said_before), default=0.0)
     repeated = again if len(topic) >= 3 else 0.0
     length = max(0.0, min(1.0, (len(spoken) - RAMBLING_WORDS / 2) / RAMBLING_WORDS))
-    return max(repeated * 0.9 if repeated >= 0.75 else 0.0, length, _loops(spoken))
-
-
-def _loops(spoken: list[str]) -> float:
-    """Share of three-word runs that a long turn says more than once."""
-    runs = [tuple(spoken[i : i + 3]) for i in range(len(spoken) - 2)]
-    return min(1.0, 2 * (1 - len(set(runs)) / len(runs))) if len(runs) >= 15 else 0.0
+    return max(repeated * 0.9 if repeated >= 0.75 else 0.0, length, loops(spoken))

@@ -35,6 +35,8 @@ class Situation:
     """Seconds since the turn began."""
     silence: float | None = None
     """Seconds since the user's voice stopped; None while it sounds."""
+    paused: float = 0.0
+    """Seconds of the longest silence within this turn."""
     awaits_final: bool = False
     verdict_due: bool = False
     """The LLM judge was asked about just these words, and has not answered yet."""

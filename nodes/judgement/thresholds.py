@@ -48,6 +48,11 @@ class Thresholds:
     """Probability of completion from which the persona's own pace is all that is waited for."""
     surely_open: float = 0.2
     """Probability of completion below which the wait is `wait_at_most`."""
+    own_pace: float = 0.65
+    """Share of the longest silence within a turn that is waited for at its end: whoever has paused
+    for long and gone on may do so again."""
+    own_pace_at_most: float = 0.8
+    """Seconds that the speaker's own pace can ask for."""
     emergency_wait: float = 0.7
     """Seconds of silence before the answer to an emergency, however unfinished it sounds."""
     late_words: float = 0.3
