@@ -8,10 +8,12 @@ from nodes.judgement.estimator import View
 from nodes.judgement.monologue import LOOK_BACK, SCORED, Evidence, Sign, signs
 from nodes.judgement.repetition import loops, said_before
 from nodes.judgement.spoken import spoken
-from nodes.words import is_question
+from nodes.words import content_words, is_question
 
 AT_LEAST = 18
 """Words before a turn can bore by itself: about seven seconds."""
+AGAIN_AT_LEAST = 5
+"""Words of a turn that is an earlier one word for word."""
 SAID_AT_LEAST = 8
 """Words before a turn can be an earlier one again."""
 SAID_ALARM = 7.0
@@ -66,7 +68,7 @@ def boring(view: View, vectors: WordVectors | None) -> Boredom:
     the same words count as the same thought, and drift is not known.
     """
     words = spoken(view.text)
-    if len(words) < SAID_AT_LEAST or is_question(view.text):
+    if len(words) < AGAIN_AT_LEAST or is_question(view.text):
         return Boredom(0.0)
     found = [_said_again(words, view, vectors)]
     if len(words) >= AT_LEAST:
@@ -91,6 +93,11 @@ def _said_again(words: list[str], view: View, vectors: WordVectors | None) -> Bo
     """Whoever is asked may say it again."""
     before = view.context[-1] if view.context else None
     if before and before[0] == "agent" and is_question(before[1]):
+        return Boredom(0.0)
+    topic = content_words(view.text)
+    if len(topic) >= 3 and any(topic == content_words(turn) for turn in view.said_before):
+        return Boredom(0.8, "you said this before")
+    if len(words) < SAID_AT_LEAST:
         return Boredom(0.0)
     thoughts = said_before(words, view.said_before, vectors)
     return Boredom(_likely(thoughts / SAID_ALARM), "you said this before")

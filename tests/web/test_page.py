@@ -22,7 +22,7 @@ async def test_a_typed_turn_is_answered_aloud_and_judged_with_a_reason(stage):
         assert await bubbles(page) == [("user", "Hello there!"), ("agent reply", end["heard"])]
         assert await page.text("#leaning") == "Ada replies"
         assert await page.text("#reason") == page.of("judgement")[-1]["reason"]
-        assert await page.text("#complete-value") == "90 %"
+        assert 50 < int((await page.text("#complete-value")).removesuffix(" %")) < 100
         assert await page.text("#judgements b") == "replies"
         whole = sum(len(frame.pcm) for frame in page.frames) / 2 / MS
         assert played(page)[-1] == pytest.approx(whole, abs=1)
