@@ -40,8 +40,8 @@ bench: $(RUNTIME) ## measure latency and load
 
 evals: $(RUNTIME) ## how well the judge decides and takes turns, on the data folder
 	@$(BIN)/cleans2s evals judgement $${CLEANS2S_DATA:-../shared/data}/judgement/*.jsonl
-	@$(BIN)/cleans2s evals endpointing
-	@$(BIN)/cleans2s evals interruption
+	@$(BIN)/cleans2s evals endpointing --judge rules encoder
+	@$(BIN)/cleans2s evals interruption --judge encoder
 
 studio: $(DEV) ## the graph in LangGraph Studio
 	@$(BIN)/langgraph dev

@@ -70,5 +70,4 @@ REASONS: dict[Appraisal, Callable[[Situation], str]] = {
     "boring": lambda now: "you are going round in circles",
     "conflict": lambda now: f"I see it differently{_about(now.topic)}",
     "agreement": lambda now: f"I agree so much{_about(now.topic)} that I cut in",
-    "unreasonable": lambda now: "I will not help with that, and say so at once",
 }

@@ -187,6 +187,7 @@ _ONLY_KNOWN = {
     "xstest": ("unreasonable",),
     "advbench": ("unreasonable",),
     "insults": ("affront",),
+    "fragment": ("affront", "unreasonable"),
 }
 """What the labels of a corpus say nothing about is not held against the answer."""
 

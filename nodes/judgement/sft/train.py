@@ -5,6 +5,7 @@ the same networks on the same kind of processor.
 """
 
 import argparse
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from nodes.judgement.sft.acts import act_texts
 from nodes.judgement.sft.corpora import DATA, load_talks, load_texts, read_talks
 from nodes.judgement.sft.data import is_held_out
 from nodes.judgement.sft.example import Example
+from nodes.judgement.sft.fragments import fragments
 from nodes.judgement.sft.noise import Noise
 from nodes.judgement.sft.talk import Talk
 from nodes.judgement.sft.written_texts import WRITTEN, written_texts
@@ -31,6 +33,9 @@ TALKS = ("mrda", "meld", "swda")
 TEXTS = ("convabuse", "davidson", "xstest", "advbench")
 DAVIDSON_SHARE = 0.15
 """Of the tweets, which are many and no dialogue."""
+ACTS = 3_500
+FRAGMENTS = 5_000
+"""About a quarter of the texts."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ def material(
     texts = [text for text in texts if not text.id.startswith("davidson")]
     texts += tweets[:: round(1 / DAVIDSON_SHARE)]
     texts += [text for name in WRITTEN for text in written_texts(name, seed, each)]
-    texts += act_texts(learned, seed)
+    acts = list(act_texts(learned, seed))
+    texts += random.Random(seed).sample(acts, min(ACTS, len(acts)))
+    texts += fragments(learned, FRAGMENTS, seed)
     held_out = [talk for talk in talks if is_held_out(talk.id) and talk.timed]
     return Material(learned, held_out, texts)
 
