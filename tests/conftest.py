@@ -1,6 +1,11 @@
 import importlib.util
 
+import anyio
 import pytest
+
+# anyio loads the rest of itself when it is first used. pytest rewrites what it imports, and Python
+# 3.11's parser fails now and then where that happens deep within a running event loop.
+anyio.open_file  # noqa: B018
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -293,9 +293,9 @@ class Conversation:
     async def partial(self, text: str, segment: int = 1, *, final: bool = False) -> Dialogue:
         return await self.send(Partial(at=self.now, segment=segment, text=text, final=final))
 
-    async def last_word(self, text: str, segment: int = 1) -> Dialogue:
-        """Two partials: all but the last word, and 0.4 s later all of it."""
-        await self.partial(text.rpartition(" ")[0], segment)
+    async def last_words(self, text: str, segment: int = 1) -> Dialogue:
+        """Two partials: all but the last two words, and 0.4 s later all of it."""
+        await self.partial(text.rsplit(" ", 2)[0], segment)
         await self.passes(0.4)
         return await self.partial(text, segment)
 

@@ -18,6 +18,8 @@ SAID_AT_LEAST = 8
 """Words before a turn can be an earlier one again."""
 SAID_ALARM = 7.0
 """Thoughts of an earlier turn, said again, that make 0.7."""
+LOOPS = 3.0
+"""A fifth of a turn word for word again is probably too much, a third surely."""
 DRIFT_COUNTS = 0.2
 """How much the topic that was left, or kept, moves the count of rambling, as a share of it."""
 
@@ -79,7 +81,7 @@ def boring(view: View, vectors: WordVectors | None) -> Boredom:
         found += [
             Boredom(_likely(circles), "you say the same thing again"),
             Boredom(_likely(rambles), "you ramble"),
-            Boredom(min(0.95, loops(newest)), "you say the same thing again"),
+            Boredom(min(0.95, LOOPS * loops(newest)), "you say the same thing again"),
         ]
     return max(found, key=lambda boredom: boredom.p)
 

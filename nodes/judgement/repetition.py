@@ -43,6 +43,6 @@ def _held(
 
 
 def loops(words: Sequence[str]) -> float:
-    """How much of a turn is runs of three words that it says more than once, 0..1."""
+    """Share of a turn's runs of three words that repeat an earlier one; 0 in a short turn."""
     runs = [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
-    return min(1.0, 2 * (1 - len(set(runs)) / len(runs))) if len(runs) >= 15 else 0.0
+    return 1 - len(set(runs)) / len(runs) if len(runs) >= 15 else 0.0

@@ -159,4 +159,4 @@ def boring(view: View) -> float:
     again = max((overlap(topic, content_words(turn)) for turn in view.said_before), default=0.0)
     repeated = again if len(topic) >= 3 else 0.0
     length = max(0.0, min(1.0, (len(spoken) - RAMBLING_WORDS / 2) / RAMBLING_WORDS))
-    return max(repeated * 0.9 if repeated >= 0.75 else 0.0, length, loops(spoken))
+    return max(repeated * 0.9 if repeated >= 0.75 else 0.0, length, min(1.0, 2 * loops(spoken)))

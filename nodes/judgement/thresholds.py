@@ -25,7 +25,7 @@ class CutIn:
 
 
 CUT_INS: Mapping[Appraisal, CutIn] = {
-    "affront": CutIn(0.5, 0.85, words=4, seconds=0.0, held_words=2, held_seconds=0.4),
+    "affront": CutIn(0.5, 0.85, words=4, seconds=0.0, held_words=2, held_seconds=0.3),
     "boring": CutIn(0.25, 0.7, words=12, seconds=4.0, held_words=3, held_seconds=1.0),
     "conflict": CutIn(0.6, 0.7, words=12, seconds=4.0, held_words=3, held_seconds=1.0),
     "agreement": CutIn(0.9, 0.7, words=12, seconds=4.0, held_words=2, held_seconds=0.6),

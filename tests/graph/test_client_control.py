@@ -28,7 +28,7 @@ async def test_a_persona_changes_in_mid_conversation() -> None:
     assert len(talk.messages) == 2
     await talk.voice(2)
     await talk.passes(1.0)
-    await talk.last_word("honestly you are such an idiot and", 2)
+    await talk.last_words("honestly you are such an idiot and so on", 2)
     assert talk.action == "interrupt", "the new persona cuts in"
 
 

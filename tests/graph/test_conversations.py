@@ -38,7 +38,7 @@ async def test_an_unfinished_sentence_is_waited_for_and_its_end_is_one_turn_with
     talk = Conversation()
     await talk.says("I would like to go to the", segment=1)
     assert talk.action == "keep_listening"
-    await talk.passes(1.0)
+    await talk.passes(0.1)
     await talk.says("market today.", segment=2)
     assert talk.action == "reply"
     assert talk.heard == [("user", "I would like to go to the market today.")]
@@ -283,6 +283,6 @@ async def test_personas_differ_in_when_they_cut_in() -> None:
         talk = Conversation(dialogue_graph(personas=lambda _, name=name: persona_of(name)))  # type: ignore[misc]
         await talk.voice()
         await talk.passes(2.0)
-        await talk.last_word(insult)
+        await talk.last_words(insult)
         actions.append(talk.action)
     assert actions == ["keep_listening", "interrupt"]

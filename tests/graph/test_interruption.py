@@ -13,7 +13,7 @@ async def interrupting() -> Conversation:
     await talk.send({"type": "configured", "patch": {"persona": "max"}})
     await talk.voice()
     await talk.passes(2.0)
-    await talk.last_word(INSULT)
+    await talk.last_words(INSULT)
     assert talk.action == "interrupt"
     await talk.sounds()
     return talk

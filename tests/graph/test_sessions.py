@@ -80,7 +80,7 @@ async def test_moments_are_moved_to_the_new_clock() -> None:
     await talk.send({"type": "configured", "patch": {"persona": "max"}})
     await talk.voice()
     await talk.passes(100.0)
-    await talk.last_word("honestly you are such a stupid useless thing and I")
+    await talk.last_words("honestly you are such a stupid useless thing and I")
     assert talk.action == "interrupt"
     again = await come_back(talk, 20.0)
     assert again.dialogue.rapport.interrupted_at == pytest.approx(-20.0)
@@ -89,7 +89,7 @@ async def test_moments_are_moved_to_the_new_clock() -> None:
     await again.partial("honestly you are such a stupid useless thing and I")
     assert again.action == "keep_listening", "22 s after it cut in"
     await again.passes(9.0)
-    await again.partial("honestly you are such a stupid useless thing and I say")
+    await again.partial("honestly you are such a stupid useless thing and I say it")
     assert again.action == "interrupt"
 
 
