@@ -89,7 +89,7 @@ async def test_every_act_is_reachable() -> None:
     await other.run("configured", patch={"persona": "max"})
     insult = "honestly you are such a stupid useless thing and"
     await other.run("partial", at=9.0, text=insult)
-    dialogue = await other.run("partial", at=9.4, text=f"{insult} I")
+    dialogue = await other.run("partial", at=9.4, text=f"{insult} I say")
     assert dialogue.judgement
     assert dialogue.judgement.action == "interrupt"
     assert heard(dialogue)[-1][1].startswith("Hold it right there.")
