@@ -1,5 +1,6 @@
 """How boring a turn has become: going round in circles, saying an earlier turn again, rambling."""
 
+import re
 from dataclasses import dataclass
 
 from nodes.judgement.content import WordVectors
@@ -55,6 +56,11 @@ RAMBLES = Evidence(
 """Fitted on hand-written monologues against MRDA's meetings: under one alarm an hour of speech."""
 
 
+_ASKS_AGAIN = re.compile(
+    r"\b(again|repeat|once more|pardon|sorry|what was|what did you|didn't catch|say that)\b"
+)
+
+
 @dataclass(frozen=True)
 class Boredom:
     """How probable it is that a listener has had enough, 0..1, and why."""
@@ -92,14 +98,14 @@ def _likely(alarm: float) -> float:
 
 
 def _said_again(words: list[str], view: View, vectors: WordVectors | None) -> Boredom:
-    """Whoever is asked may say it again."""
-    before = view.context[-1] if view.context else None
-    if before and before[0] == "agent" and is_question(before[1]):
-        return Boredom(0.0)
+    """Whoever is asked may come back to it; word for word only if asked for that."""
+    speaker, before = view.context[-1] if view.context else ("", "")
+    asked = speaker == "agent" and is_question(before)
     topic = content_words(view.text)
-    if len(topic) >= 3 and any(topic == content_words(turn) for turn in view.said_before):
+    again = len(topic) >= 3 and any(topic == content_words(turn) for turn in view.said_before)
+    if again and not (speaker == "agent" and _ASKS_AGAIN.search(before.lower())):
         return Boredom(0.8, "you said this before")
-    if len(words) < SAID_AT_LEAST:
+    if asked or len(words) < SAID_AT_LEAST:
         return Boredom(0.0)
     thoughts = said_before(words, view.said_before, vectors)
     return Boredom(_likely(thoughts / SAID_ALARM), "you said this before")
