@@ -152,7 +152,8 @@ async def test_another_language_is_refused_in_the_log_once(engine, caplog):
 
 
 def test_the_engine_leaves_no_process():
+    others = set(decoders())  # of a test before that is still ending
     asr = build(AsrOptions(processes=1))
-    assert len(decoders()) == 1
+    [ours] = set(decoders()) - others
     asr.close()
-    assert decoders() == []
+    assert ours not in decoders()
