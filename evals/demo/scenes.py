@@ -41,6 +41,7 @@ SCENES = (
         "interrupt",
     ),
     Cue("Nobody understands my wonderful stamp collection.", "reply"),
+    Cue("Nobody understands my wonderful stamp collection.", "reply"),
     Cue("Nobody understands my wonderful stamp collection.", "deflect"),
     Cue("Hold on.", "silence"),
     Cue("What a stupid machine.", "reply", wait=0.8),
