@@ -37,7 +37,7 @@ SCENES = (
     Cue(
         "So there was this printer and the printer was broken and I said the printer is broken and"
         " he said the printer is not broken and I said the printer is broken and he said the"
-        " printer is not broken and I said the printer is broken and he said the printer is not",
+        " printer is not broken and",
         "interrupt",
     ),
     Cue("Nobody understands my wonderful stamp collection.", "reply"),
